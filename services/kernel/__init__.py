@@ -1,0 +1,1 @@
+"""The shared kernel: what all three services stand on, small and closed."""

@@ -1,0 +1,146 @@
+"""What payments publishes: charges, refunds, disputes."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from kernel.contracts.envelope import Fact, Moment, YenField
+
+Method = Literal["stripe_card", "paypay", "payeasy_komoju"]
+
+
+class Allocation(Fact):
+    """The part of a charge that belongs to one facility, product and revenue account."""
+
+    facility: str
+    product: str
+    revenue_owner: str
+    revenue_account: str
+    tax_rate_percent: int
+    amount: YenField
+
+
+class ChargeFact(Fact):
+    """The whole charge, as every charge event carries it.
+
+    `reference` is the caller's own: the order's id for ticketing. `provider_reference` is ours
+    at the provider (never the payer's). `amount` is what is due, tax included.
+    """
+
+    AGGREGATE: ClassVar[str] = "charge"
+
+    charge_id: UUID
+    reference: str
+    caller: str
+    method: Method
+    amount: YenField
+    facility: str
+    allocations: tuple[Allocation, ...]
+
+
+class ChargeRequested(ChargeFact):
+    """A charge is open and waits for its payer."""
+
+    TYPE: ClassVar[str] = "payments.charge.requested.v1"
+    requested_at: Moment
+    expires_at: Moment
+
+
+class ChargeCaptured(ChargeFact):
+    """The provider holds the money for us."""
+
+    TYPE: ClassVar[str] = "payments.charge.captured.v1"
+    attempt_id: UUID
+    captured: YenField
+    provider_reference: str
+    captured_at: Moment
+
+
+class ChargeFailed(ChargeFact):
+    """The provider refused for good; nothing was taken."""
+
+    TYPE: ClassVar[str] = "payments.charge.failed.v1"
+    reason: str
+    failed_at: Moment
+
+
+class ChargeExpired(ChargeFact):
+    """Nobody paid before the provider's deadline."""
+
+    TYPE: ClassVar[str] = "payments.charge.expired.v1"
+    expired_at: Moment
+
+
+class ChargeUnallocated(ChargeFact):
+    """Money came that no order can take: too late, twice, or another amount. A person is told."""
+
+    TYPE: ClassVar[str] = "payments.charge.unallocated.v1"
+    captured: YenField
+    cause: Literal["paid_too_late", "paid_twice", "amount_differs"]
+    unallocated_at: Moment
+
+
+class ChargeReversed(ChargeFact):
+    """The provider took a notified payment back (Pay-easy 取消 at the bank's window)."""
+
+    TYPE: ClassVar[str] = "payments.charge.reversed.v1"
+    reversed: YenField
+    reversed_at: Moment
+
+
+class RefundFact(Fact):
+    """One refund of one charge."""
+
+    AGGREGATE: ClassVar[str] = "refund"
+
+    refund_id: UUID
+    charge_id: UUID
+    reference: str
+    method: Method
+    facility: str
+    amount: YenField
+    allocations: tuple[Allocation, ...]
+
+
+class RefundSettled(RefundFact):
+    """The provider accepted the refund; the payer gets the money."""
+
+    TYPE: ClassVar[str] = "payments.refund.settled.v1"
+    settled_at: Moment
+
+
+class RefundFailed(RefundFact):
+    """The provider refused the refund; a person must act."""
+
+    TYPE: ClassVar[str] = "payments.refund.failed.v1"
+    reason: str
+    failed_at: Moment
+
+
+class DisputeFact(Fact):
+    """A payer contests a card payment with their bank."""
+
+    AGGREGATE: ClassVar[str] = "dispute"
+
+    dispute_id: UUID
+    charge_id: UUID
+    reference: str
+    facility: str
+    amount: YenField
+    reason: str
+
+
+class DisputeOpened(DisputeFact):
+    """The bank asks for evidence."""
+
+    TYPE: ClassVar[str] = "payments.dispute.opened.v1"
+    opened_at: Moment
+
+
+class DisputeClosed(DisputeFact):
+    """The bank has decided."""
+
+    TYPE: ClassVar[str] = "payments.dispute.closed.v1"
+    won: bool
+    closed_at: Moment

@@ -1,0 +1,100 @@
+"""Rows and the unit of work: where a service touches its own PostgreSQL database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
+
+from kernel.contracts.envelope import Fact
+from kernel.money import Yen
+from kernel.outbox import write_event
+
+
+class Row(SQLModel):
+    """The base of every table row. Rows stay in a slice's store.py and never leave it."""
+
+
+class YenColumn(TypeDecorator[Yen]):
+    """An integer column that is Yen in Python and bigint in PostgreSQL."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Yen | None, dialect: Dialect) -> int | None:
+        """Write Yen as its integer; refuse a bare number."""
+        if value is None:
+            return None
+        if not isinstance(value, Yen):
+            raise TypeError(f"A money column takes Yen, not {type(value).__name__}.")
+        return value.amount
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Yen | None:
+        """Read an integer as Yen."""
+        return None if value is None else Yen(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One unit of work: rows, events and wake-ups that are committed together or not at all."""
+
+    session: AsyncSession
+    service: str
+    correlation_id: str
+
+    async def publish(self, fact: Fact, *, subject: UUID | str, version: int, event_id: UUID, at: datetime) -> None:
+        """Write an event to the outbox of this transaction.
+
+        `version` is the aggregate's new version, taken under the lock of its row: the outbox
+        refuses a second event with the same version.
+        """
+        await write_event(self, fact, subject=str(subject), version=version, event_id=event_id, at=at)
+
+    async def execute(self, sql: str, /, **parameters: Any) -> Any:
+        """Run one SQL statement with named parameters."""
+        return await self.session.execute(text(sql), parameters)
+
+    async def wake(self, channel: str, payload: str = "") -> None:
+        """Wake listeners of a channel once this transaction commits."""
+        await self.session.execute(text("SELECT pg_notify(:c, :p)"), {"c": channel, "p": payload})
+
+
+class Database:
+    """One service's database: a bounded pool of connections and its transactions."""
+
+    def __init__(self, url: str, *, service: str, pool_size_max: int = 10) -> None:
+        self.url = url
+        self.service = service
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size_max,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            connect_args={"options": "-c statement_timeout=30s -c lock_timeout=10s -c timezone=UTC"},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self, correlation_id: str) -> AsyncIterator[Transaction]:
+        """Open a transaction; commit on leaving, roll back on any exception."""
+        async with self._sessions() as session, session.begin():
+            yield Transaction(session=session, service=self.service, correlation_id=correlation_id)
+
+    async def ping(self) -> None:
+        """Return if the database answers; raise whatever the driver raises otherwise."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self.engine.dispose()

@@ -1,0 +1,1 @@
+"""The event stream: one protocol, a Kafka adapter and a PostgreSQL adapter."""

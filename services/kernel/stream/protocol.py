@@ -1,0 +1,101 @@
+"""What any event stream promises here: order per key, at-least-once, offsets kept per group.
+
+Both adapters are synchronous and live in threads or processes of their own: the HTTP path
+writes only the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+PARTITION_COUNT = 6  # Fixed for ever: another number would break the order per key.
+RECORD_BYTES_MAX = 900_000  # Below Kafka's default of 1 MiB, headers included.
+
+
+def topic_of(service: str) -> str:
+    """Return the one topic that a service publishes to."""
+    return f"{service}.events.v1"
+
+
+def dead_letter_topic_of(topic: str) -> str:
+    """Return where a topic's undeliverable events are kept for a person."""
+    return f"{topic}.dlt"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event to be sent. Events with the same key keep their order."""
+
+    topic: str
+    key: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One event as received, with the place it came from."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class StreamError(Exception):
+    """The stream did not take or give the events: nothing is lost, try again."""
+
+
+class RecordTooLargeError(StreamError):
+    """The record is above RECORD_BYTES_MAX; trying again will not help."""
+
+
+class Subscription(Protocol):
+    """One consumer of a group; used by one thread only."""
+
+    def poll(self, *, timeout_ms: int, records_max: int) -> Sequence[Delivered]:
+        """Return the next events, in order per key, or none when the time is over."""
+        ...
+
+    def commit(self) -> None:
+        """Remember that everything polled so far is done, for the whole group."""
+        ...
+
+    def rewind(self) -> None:
+        """Go back to the last commit, so that the next poll gives the same events again."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group at once, so that others take over."""
+        ...
+
+
+class EventStream(Protocol):
+    """A place to publish events and to read them again."""
+
+    def create_topics(self, topics: Sequence[str]) -> None:
+        """Make sure that the topics exist, each with PARTITION_COUNT partitions."""
+        ...
+
+    def publish(self, records: Sequence[Record]) -> None:
+        """Send records and return once every one is stored; raise StreamError otherwise.
+
+        After an error some may be stored: sending the same again is right, consumers deduplicate.
+        """
+        ...
+
+    def subscribe(self, topics: Sequence[str], *, group: str) -> Subscription:
+        """Join a group; a new group starts at the earliest event."""
+        ...
+
+    def ping(self) -> None:
+        """Return if the stream answers; raise StreamError otherwise."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
