@@ -1,0 +1,1 @@
+"""The momiji command: start, demonstrate, examine."""

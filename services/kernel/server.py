@@ -1,0 +1,136 @@
+"""What every service's HTTP side has in common: limits, correlation, headers, health, metrics."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kernel import problems
+from kernel.clock import new_id
+from kernel.refusals import TooLarge
+from kernel.telemetry import REQUEST_SECONDS, REQUESTS, correlation_id
+
+log = logging.getLogger(__name__)
+
+_CORRELATION_ID = re.compile(r"^[A-Za-z0-9_.:-]{8,64}$")
+
+
+@dataclass(frozen=True, slots=True)
+class PageSources:
+    """The origins a service's pages may reach beyond their own, for the Content-Security-Policy."""
+
+    form_action: Sequence[str] = ()
+    webassembly: bool = False
+    camera: bool = False
+
+    def policy(self) -> str:
+        """Return the Content-Security-Policy: nothing from third parties, no inline script or style."""
+        scripts = "'self' 'wasm-unsafe-eval'" if self.webassembly else "'self'"
+        forms = " ".join(("'self'", *self.form_action))
+        return (
+            f"default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+            f"connect-src 'self'; worker-src 'self'; manifest-src 'self'; media-src 'self' blob:; "
+            f"form-action {forms}; frame-ancestors 'none'; base-uri 'none'"
+        )
+
+
+class Edge:
+    """The outermost layer: correlation id, body limit, security headers, request metrics."""
+
+    def __init__(self, app: ASGIApp, *, service: str, body_bytes_max: int, sources: PageSources) -> None:
+        self._app = app
+        self._service = service
+        self._body_bytes_max = body_bytes_max
+        self._headers = {
+            "content-security-policy": sources.policy(),
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+            "permissions-policy": f"camera=({'self' if sources.camera else ''}), microphone=(), geolocation=()",
+            "cross-origin-opener-policy": "same-origin",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"x-correlation-id", b"").decode("latin-1")
+        known = correlation_id.set(given if _CORRELATION_ID.match(given) else str(new_id()))
+        started = time.perf_counter()
+        status = 500
+        body_bytes = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal body_bytes
+            message = await receive()
+            body_bytes += len(message.get("body", b""))
+            if body_bytes > self._limit(scope):
+                raise TooLarge(bytes_max=self._limit(scope))
+            return message
+
+        async def send_dressed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+                headers["x-correlation-id"] = correlation_id.get()
+            await send(message)
+
+        try:
+            declared = dict(scope["headers"]).get(b"content-length", b"0")
+            if declared.isdigit() and int(declared) > self._limit(scope):
+                refusal = problems.answer_refusal(TooLarge(bytes_max=self._limit(scope)))
+                await refusal(scope, receive, send_dressed)
+                return
+            await self._app(scope, receive_bounded, send_dressed)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            REQUESTS.labels(self._service, route, scope["method"], status).inc()
+            REQUEST_SECONDS.labels(self._service, route).observe(time.perf_counter() - started)
+            correlation_id.reset(known)
+
+    def _limit(self, scope: Scope) -> int:
+        return int(scope.get("momiji_body_bytes_max", self._body_bytes_max))
+
+
+Check = Callable[[], Awaitable[None]]
+
+
+def dress(
+    app: FastAPI, *, service: str, body_bytes_max: int, sources: PageSources, readiness: dict[str, Check]
+) -> None:
+    """Give a service's app its edge, problem answers, health, readiness and metrics."""
+    problems.install(app)
+    app.add_middleware(Edge, service=service, body_bytes_max=body_bytes_max, sources=sources)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        answers: dict[str, str] = {}
+        for name, check in readiness.items():
+            try:
+                await check()
+                answers[name] = "ok"
+            except Exception as problem:  # noqa: BLE001 - any failure means not ready, and is said
+                log.warning("not ready", extra={"check": name, "problem": str(problem)})
+                answers[name] = "does not answer"
+        ready = all(answer == "ok" for answer in answers.values())
+        return JSONResponse({"ready": ready, "checks": answers}, status_code=200 if ready else 503)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

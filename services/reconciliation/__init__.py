@@ -1,0 +1,1 @@
+"""Reconciliation: every fact kept, every day compared."""

@@ -1,0 +1,1 @@
+"""Ticketing: facilities, orders, tickets, admission."""
