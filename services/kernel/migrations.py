@@ -38,7 +38,7 @@ def pending(service: str, connection: Connection) -> bool:
 
 def run_in_environment(config: Config) -> None:
     """Run the migrations of one history: what each service's migrations/env.py calls."""
-    from alembic import context  # noqa: PLC0415 - exists only while Alembic runs an environment
+    from alembic import context
 
     engine = create_engine(config.get_main_option("sqlalchemy.url") or "")
     with engine.begin() as connection:

@@ -1,0 +1,57 @@
+"""Every refusal says what to do, in every language, and has a status."""
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from kernel import refusals
+from kernel.problems import status_of
+from kernel.refusals import Refusal
+
+SERVICES = Path(__file__).parents[2] / "services"
+PACKAGES = ("kernel", "ticketing", "payments", "reconciliation")
+
+
+def _every_refusal():
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for found in pkgutil.walk_packages(module.__path__, f"{package}."):
+            if "migrations" not in found.name and not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
+    found, todo = [], [Refusal]
+    while todo:
+        for kind in todo.pop().__subclasses__():
+            found.append(kind)
+            todo.append(kind)
+    return [kind for kind in found if kind.__module__.split(".")[0] in PACKAGES]
+
+
+REFUSALS = _every_refusal()
+
+
+@pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.__name__)
+def test_a_refusal_has_a_status_a_slug_and_a_sentence(kind):
+    fields = dict.fromkeys(re.findall(r"{(\w+)", kind.advice), "1")
+    refusal = kind(**fields)
+    assert 400 <= status_of(refusal) < 600
+    assert re.fullmatch(r"[a-z][a-z0-9-]+", kind.slug)
+    assert refusal.detail
+
+
+def _messages(package):
+    with (SERVICES / package / ("web/words" if package == "kernel" else "words") / "ja.po").open("rb") as file:
+        return {message.id: message.string for message in read_po(file, locale="ja") if message.id}
+
+
+@pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.__name__)
+def test_a_refusal_is_said_in_japanese(kind):
+    if kind in {refusals.Malformed, refusals.Invalid, refusals.TooLarge, refusals.Gone}:
+        return  # Answers to programs; pages raise more exact ones.
+    package = kind.__module__.split(".")[0]
+    words = _messages("kernel") | (_messages(package) if package != "kernel" else {})
+    assert words.get(kind.advice), f"{kind.__name__}: no Japanese for “{kind.advice}”"
+    assert set(re.findall(r"{\w+}", words[kind.advice])) <= set(re.findall(r"{\w+}", kind.advice))
