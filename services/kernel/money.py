@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+RATE_PERCENT_END = 100
 YEN_MAX = 10**15  # Far above any public budget; a larger figure is a mistake, not money.
 
 
@@ -59,7 +60,7 @@ def tax_within(gross: Yen, rate_percent: int) -> Yen:
     Call it once per rate per document, never per line: a qualified invoice (適格簡易請求書)
     allows one rounding per rate per document (消費税法施行令 70条の10).
     """
-    if not 0 <= rate_percent < 100:
+    if not 0 <= rate_percent < RATE_PERCENT_END:
         raise ValueError(f"{rate_percent} is not a tax rate in percent; 0, 8 and 10 are.")
     sign = -1 if gross.amount < 0 else 1
     return Yen(sign * (abs(gross.amount) * rate_percent // (100 + rate_percent)))

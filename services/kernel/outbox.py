@@ -19,7 +19,8 @@ OUTBOX_CHANNEL = "momiji_outbox"
 
 _INSERT = text(
     """
-    INSERT INTO outbox (id, aggregatetype, aggregateid, aggregate_version, type, payload, correlation_id, shard, occurred_at)
+    INSERT INTO outbox
+        (id, aggregatetype, aggregateid, aggregate_version, type, payload, correlation_id, shard, occurred_at)
     VALUES (:id, :aggregatetype, :aggregateid, :version, :type, CAST(:payload AS jsonb), :correlation_id, :shard, :at)
     """
 )

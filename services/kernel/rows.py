@@ -30,7 +30,7 @@ class YenColumn(TypeDecorator[Yen]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: Yen | None, dialect: Dialect) -> int | None:
+    def process_bind_param(self, value: Yen | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Write Yen as its integer; refuse a bare number."""
         if value is None:
             return None
@@ -38,7 +38,7 @@ class YenColumn(TypeDecorator[Yen]):
             raise TypeError(f"A money column takes Yen, not {type(value).__name__}.")
         return value.amount
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> Yen | None:
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Yen | None:  # noqa: ARG002 - as above
         """Read an integer as Yen."""
         return None if value is None else Yen(value)
 
