@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -48,4 +51,43 @@ async def write_event(tx: Transaction, fact: Fact, *, subject: str, version: int
             "at": at,
         },
     )
+    await tx.session.execute(_WAKE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One of many events of a transaction, each with the correlation id of its own request."""
+
+    fact: Fact
+    subject: str
+    version: int
+    event_id: UUID
+    correlation_id: str
+    at: datetime
+
+
+_INSERT_MANY = text(
+    """
+    INSERT INTO outbox
+        (id, aggregatetype, aggregateid, aggregate_version, type, payload, correlation_id, shard, occurred_at)
+    SELECT e.id, e.aggregatetype, e.aggregateid, e.version, e.type, e.payload, e.correlation_id, e.shard, e.at
+    FROM json_to_recordset(CAST(:events AS json)) AS e(
+        id uuid, aggregatetype text, aggregateid text, version integer, type text, payload jsonb, correlation_id text,
+        shard smallint, at timestamptz)
+    """
+)
+
+
+async def write_events(tx: Transaction, events: Sequence[Pending]) -> None:
+    """Insert many events in one statement, in their order, and wake the relay on commit."""
+    if not events:
+        return
+    given = (
+        f'{{"id":"{each.event_id}","aggregatetype":"{each.fact.AGGREGATE}","aggregateid":{json.dumps(each.subject)},'
+        f'"version":{each.version},"type":"{each.fact.TYPE}","payload":{each.fact.model_dump_json()},'
+        f'"correlation_id":{json.dumps(each.correlation_id)},"shard":{shard_of(each.subject)},'
+        f'"at":"{each.at.isoformat()}"}}'
+        for each in events
+    )
+    await tx.session.execute(_INSERT_MANY, {"events": f"[{','.join(given)}]"})
     await tx.session.execute(_WAKE)

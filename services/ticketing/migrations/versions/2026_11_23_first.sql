@@ -115,7 +115,12 @@ CREATE TABLE scans (
     received_at timestamptz NOT NULL,
     scanned_by  text NOT NULL,
     offline     boolean NOT NULL DEFAULT false,
-    CHECK ((decision = 'admit') = (reason = 'ok'))
+    code_sha256 bytea NOT NULL CHECK (length(code_sha256) = 32), -- the same scan_id with another code is an error
+    admitted_at timestamptz,  -- of this entry, or of the earlier one that refuses it
+    remaining   smallint CHECK (remaining >= 0), -- how many more may enter on the order number that was typed
+    conflict    text CHECK (conflict <> reason), -- what the books would have said, where an offline gate said otherwise
+    CHECK ((decision = 'admit') = (reason = 'ok')),
+    CHECK (conflict IS NULL OR offline)
 );
 CREATE INDEX scans_by_gate ON scans (gate, received_at);
 
