@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     payments_url: str = "http://127.0.0.1:8102"
     reconciliation_url: str = "http://127.0.0.1:8103"
     sandbox_url: str = "http://127.0.0.1:8109"
+    # How services reach each other, where that differs from what a browser uses.
+    ticketing_internal_url: str = ""
+    payments_internal_url: str = ""
 
     staff_file: Path | None = None  # local sign-in: names, roles, facilities and Argon2 hashes
     trusted_keys_dir: Path | None = None  # public keys of those whose tokens are believed
@@ -76,6 +79,16 @@ class Settings(BaseSettings):
             if name != "sandbox_url" and any(mark in said.lower() for mark in EXAMPLE_MARKS):
                 raise ValueError(f"MOMIJI_{name.upper()} holds an example or sandbox value; production refuses it.")
         return self
+
+    @property
+    def payments_api(self) -> str:
+        """The address at which other services call payments."""
+        return self.payments_internal_url or self.payments_url
+
+    @property
+    def ticketing_api(self) -> str:
+        """The address at which other services call ticketing."""
+        return self.ticketing_internal_url or self.ticketing_url
 
     @property
     def required_in_production(self) -> frozenset[str]:
