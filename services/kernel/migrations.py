@@ -52,7 +52,8 @@ def run_in_environment(config: Config) -> None:
 
 def run_sql(file: Path) -> None:
     """Execute one frozen SQL file inside a migration."""
-    op.get_bind().exec_driver_sql(file.read_text(encoding="utf-8"))
+    # The driver takes a lone % for a placeholder, even where no values are given.
+    op.get_bind().exec_driver_sql(file.read_text(encoding="utf-8").replace("%", "%%"))
 
 
 def kernel_schema(name: str) -> Path:
