@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
-from zlib import crc32
 
 from sqlalchemy import text
 
 from kernel.contracts.envelope import Fact
-from kernel.stream.protocol import PARTITION_COUNT
+from kernel.stream.protocol import RECORD_BYTES_MAX
+from kernel.stream.protocol import partition_of as shard_of
 
 if TYPE_CHECKING:
     from kernel.rows import Transaction
@@ -30,13 +30,21 @@ _INSERT = text(
 _WAKE = text("SELECT pg_notify(:channel, '')").bindparams(channel=OUTBOX_CHANNEL)
 
 
-def shard_of(subject: str) -> int:
-    """Return which of PARTITION_COUNT shards an aggregate's events are relayed in."""
-    return crc32(subject.encode()) % PARTITION_COUNT
+class EventTooLargeError(ValueError):
+    """The event would not fit into the stream; carry less, or a reference."""
+
+
+HEADER_BYTES_RESERVED = 4_096  # For the headers and the key, which are written by the relay.
 
 
 async def write_event(tx: Transaction, fact: Fact, *, subject: str, version: int, event_id: UUID, at: datetime) -> None:
-    """Insert one event into the outbox of this transaction and wake the relay on commit."""
+    """Insert one event into the outbox of this transaction and wake the relay on commit.
+
+    Raises EventTooLargeError before anything is written.
+    """
+    payload = fact.model_dump_json()
+    if len(payload.encode()) > RECORD_BYTES_MAX - HEADER_BYTES_RESERVED:
+        raise EventTooLargeError(f"{fact.TYPE} of {subject} takes {len(payload)} characters, too many for the stream.")
     await tx.session.execute(
         _INSERT,
         {
@@ -45,7 +53,7 @@ async def write_event(tx: Transaction, fact: Fact, *, subject: str, version: int
             "aggregateid": subject,
             "version": version,
             "type": fact.TYPE,
-            "payload": fact.model_dump_json(),
+            "payload": payload,
             "correlation_id": tx.correlation_id,
             "shard": shard_of(subject),
             "at": at,

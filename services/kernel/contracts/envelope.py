@@ -78,18 +78,40 @@ class Envelope:
     fact: Fact
 
     def headers(self) -> dict[str, str]:
-        """Return the CloudEvents 1.0 headers (Kafka protocol binding, binary content mode)."""
-        return {
-            "ce_specversion": "1.0",
-            "ce_id": str(self.id),
-            "ce_type": self.type,
-            "ce_source": self.source,
-            "ce_subject": self.subject,
-            "ce_time": self.time.isoformat(),
-            "ce_aggregateversion": str(self.aggregate_version),
-            "ce_correlationid": self.correlation_id,
-            "content-type": "application/json",
-        }
+        """Return the event's headers as they travel."""
+        return cloud_event_headers(
+            id=self.id,
+            type=self.type,
+            source=self.source,
+            subject=self.subject,
+            aggregate_version=self.aggregate_version,
+            time=self.time,
+            correlation_id=self.correlation_id,
+        )
+
+
+def cloud_event_headers(
+    *,
+    id: UUID,  # noqa: A002 - CloudEvents' own word
+    type: str,  # noqa: A002 - CloudEvents' own word
+    source: str,
+    subject: str,
+    aggregate_version: int,
+    time: datetime,
+    correlation_id: str,
+) -> dict[str, str]:
+    """Return the CloudEvents 1.0 headers (Kafka protocol binding, binary content mode)."""
+    return {
+        "ce_specversion": "1.0",
+        "ce_id": str(id),
+        "ce_type": type,
+        "ce_source": source,
+        "ce_subject": subject,
+        "ce_time": time.isoformat(),
+        "ce_aggregateversion": str(aggregate_version),
+        "ce_correlationid": correlation_id,
+        "content-type": "application/json",
+    }
 
 
 def open_envelope(headers: Mapping[str, str], body: bytes) -> Envelope:

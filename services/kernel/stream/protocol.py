@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from zlib import crc32
 
 PARTITION_COUNT = 6  # Fixed for ever: another number would break the order per key.
 RECORD_BYTES_MAX = 900_000  # Below Kafka's default of 1 MiB, headers included.
+
+
+def partition_of(key: str) -> int:
+    """Return the partition of a key: one rule for both adapters and for the outbox's shards."""
+    return crc32(key.encode()) % PARTITION_COUNT
 
 
 def topic_of(service: str) -> str:
@@ -99,3 +105,9 @@ class EventStream(Protocol):
     def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+def size_of(record: Record) -> int:
+    """Return how many bytes a record takes on the wire, headers and key included."""
+    headers = sum(len(name.encode()) + len(value.encode()) for name, value in record.headers.items())
+    return len(record.body) + len(record.key.encode()) + headers

@@ -1,0 +1,302 @@
+"""The event stream in PostgreSQL: gapless, commit-ordered offsets in a database of its own.
+
+A partition's row is locked while its offsets are given out, so that a reader who saw offset n has
+seen everything before it. NOTIFY only wakes; every wake-up is followed by a read. A consumer holds
+its partitions by session advisory locks, and commits on the very connection that holds them: a
+member whose connection died holds nothing and can commit nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from zlib import crc32
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from kernel.stream.protocol import (
+    PARTITION_COUNT,
+    RECORD_BYTES_MAX,
+    Delivered,
+    Record,
+    RecordTooLargeError,
+    StreamError,
+    partition_of,
+    size_of,
+)
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "momiji_stream"
+REBALANCE_SECONDS = 0.5
+CONNECT_SECONDS_MAX = 5
+LEASES, MEMBERS = 0x6D6C, 0x6D6D  # Two families of advisory locks, told apart by their first number.
+
+SCHEMA = """
+SELECT pg_advisory_xact_lock(7305);
+CREATE TABLE IF NOT EXISTS part (
+    topic text NOT NULL,
+    p     smallint NOT NULL,
+    next  bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (topic, p)
+);
+CREATE TABLE IF NOT EXISTS rec (
+    topic   text NOT NULL,
+    p       smallint NOT NULL,
+    o       bigint NOT NULL,
+    key     text NOT NULL,
+    headers jsonb NOT NULL,
+    body    bytea NOT NULL,
+    at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (topic, p, o)
+);
+CREATE TABLE IF NOT EXISTS group_offset (
+    name  text NOT NULL,
+    topic text NOT NULL,
+    p     smallint NOT NULL,
+    next  bigint NOT NULL,
+    PRIMARY KEY (name, topic, p)
+);
+"""
+
+
+def _number(*names: object) -> int:
+    """Return a signed 32-bit number for an advisory lock."""
+    value = crc32("\x1f".join(str(name) for name in names).encode())
+    return value - 2**32 if value >= 2**31 else value
+
+
+def plain_url(url: str) -> str:
+    """Return the address without SQLAlchemy's driver name."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    try:
+        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS_MAX)
+    except psycopg.Error as problem:
+        raise StreamError("The stream's database does not answer; nothing is lost, try again.") from problem
+
+
+class PostgresStream:
+    """The EventStream of a database. One publisher connection, made again after it broke."""
+
+    def __init__(self, url: str) -> None:
+        self._url = plain_url(url)
+        self._publisher: psycopg.Connection[Any] | None = None
+
+    def create_topics(self, topics: Sequence[str]) -> None:
+        """Create the tables and the topics that are not there yet."""
+        with _connect(self._url) as connection:
+            with connection.transaction():
+                connection.execute(SCHEMA)
+            for topic in topics:
+                connection.execute(
+                    "INSERT INTO part (topic, p) SELECT %s, generate_series(0, %s) ON CONFLICT DO NOTHING",
+                    (topic, PARTITION_COUNT - 1),
+                )
+
+    def publish(self, records: Sequence[Record]) -> None:
+        """Store the records in one transaction; the rows of their partitions are locked in one fixed order."""
+        if not records:
+            return
+        places: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        for record in records:
+            if size_of(record) > RECORD_BYTES_MAX:
+                raise RecordTooLargeError(f"An event of {size_of(record)} bytes is above {RECORD_BYTES_MAX}.")
+            places[record.topic, partition_of(record.key)].append(record)
+        try:
+            if self._publisher is None:
+                self._publisher = _connect(self._url)
+            with self._publisher.transaction(), self._publisher.cursor() as cursor:
+                for (topic, partition), group in sorted(places.items(), key=lambda place: place[0]):
+                    self._append(cursor, topic, partition, group)
+                cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+        except psycopg.Error as problem:
+            self.close()
+            raise StreamError("The stream did not store the events; nothing is lost, try again.") from problem
+
+    @staticmethod
+    def _append(cursor: psycopg.Cursor[Any], topic: str, partition: int, group: Sequence[Record]) -> None:
+        cursor.execute(
+            "UPDATE part SET next = next + %s WHERE topic = %s AND p = %s RETURNING next - %s",
+            (len(group), topic, partition, len(group)),
+        )
+        found = cursor.fetchone()
+        if found is None:
+            raise StreamError(f"There is no topic {topic}. Run 'momiji migrate'.")
+        cursor.execute(
+            "INSERT INTO rec (topic, p, o, key, headers, body) "
+            "SELECT %s, %s, %s + n - 1, k, h, b "
+            "FROM unnest(%s::text[], %s::jsonb[], %s::bytea[]) WITH ORDINALITY AS given (k, h, b, n)",
+            (
+                topic,
+                partition,
+                found[0],
+                [record.key for record in group],
+                [Jsonb(dict(record.headers)) for record in group],
+                [record.body for record in group],
+            ),
+        )
+
+    def subscribe(self, topics: Sequence[str], *, group: str) -> PostgresSubscription:
+        """Join a group."""
+        return PostgresSubscription(self._url, topics, group)
+
+    def ping(self) -> None:
+        """Return if the database answers."""
+        with _connect(self._url) as connection:
+            connection.execute("SELECT 1")
+
+    def close(self) -> None:
+        """Let go of the publisher's connection."""
+        if self._publisher is not None:
+            with suppress(psycopg.Error):
+                self._publisher.close()
+            self._publisher = None
+
+
+Place = tuple[str, int]
+
+
+class PostgresSubscription:
+    """One member of a group. Its connection, its leases and its right to commit live and die together."""
+
+    def __init__(self, url: str, topics: Sequence[str], group: str) -> None:
+        self._url = url
+        self._topics = sorted(topics)
+        self._group = group
+        self._connection: psycopg.Connection[Any] | None = None
+        self._committed: dict[Place, int] = {}
+        self._positions: dict[Place, int] = {}
+        self._balanced_at = -math.inf
+
+    def poll(self, *, timeout_ms: int, records_max: int) -> Sequence[Delivered]:
+        """Return the next events of the held partitions, or none when the time is over."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        try:
+            connection = self._connected()
+            while True:
+                self._balance(connection)
+                found = self._read(connection, records_max)
+                left = deadline - time.monotonic()
+                if found or left <= 0:
+                    return found
+                for _ in connection.notifies(timeout=min(left, REBALANCE_SECONDS), stop_after=1):
+                    pass
+        except psycopg.Error as problem:
+            self._drop()
+            raise StreamError("The stream's database went away; polling again joins the group anew.") from problem
+
+    def commit(self) -> None:
+        """Keep the positions for the group; raise StreamError if the connection that held them is gone."""
+        changed = {place: at for place, at in self._positions.items() if self._committed.get(place) != at}
+        if not changed:
+            return
+        if self._connection is None:
+            raise StreamError("This member lost its partitions; what it polled is delivered again.")
+        try:
+            self._connection.execute(
+                "INSERT INTO group_offset (name, topic, p, next) "
+                "SELECT %s, t, p, n FROM unnest(%s::text[], %s::smallint[], %s::bigint[]) AS given (t, p, n) "
+                "ON CONFLICT (name, topic, p) DO UPDATE SET next = excluded.next",
+                (self._group, [t for t, _ in changed], [p for _, p in changed], list(changed.values())),
+            )
+        except psycopg.Error as problem:
+            self._drop()
+            raise StreamError("The offsets were not kept; what was polled is delivered again.") from problem
+        self._committed |= changed
+
+    def rewind(self) -> None:
+        """Go back to the last commit."""
+        self._positions = dict(self._committed)
+
+    def close(self) -> None:
+        """Leave the group: the leases end with the connection."""
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+        self._connection = None
+        self._committed, self._positions = {}, {}
+        self._balanced_at = -math.inf
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._drop()
+            connection = _connect(self._url)
+            connection.execute(f"LISTEN {CHANNEL}")
+            connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (MEMBERS, self._member_number))
+            self._connection = connection
+        return self._connection
+
+    @property
+    def _member_number(self) -> int:
+        return _number(self._group, *self._topics)
+
+    def _balance(self, connection: psycopg.Connection[Any]) -> None:
+        """Hold a fair share of the partitions; give back only what has nothing uncommitted."""
+        now = time.monotonic()
+        if now - self._balanced_at < REBALANCE_SECONDS:
+            return
+        self._balanced_at = now
+        members = connection.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+            "AND classid::bigint = %s AND objid::bigint = %s AND objsubid = 2",
+            (MEMBERS, self._member_number & 0xFFFFFFFF),
+        ).fetchone()
+        places = [(topic, partition) for topic in self._topics for partition in range(PARTITION_COUNT)]
+        share = math.ceil(len(places) / max(1, members[0] if members else 1))
+        settled = [place for place, at in self._positions.items() if self._committed[place] == at]
+        for place in settled[: max(0, len(self._positions) - share)]:
+            connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LEASES, _number(self._group, *place)))
+            del self._positions[place], self._committed[place]
+        for place in places:
+            if len(self._positions) >= share:
+                break
+            if place not in self._positions:
+                self._lease(connection, place)
+
+    def _lease(self, connection: psycopg.Connection[Any], place: Place) -> None:
+        taken = connection.execute(
+            "SELECT pg_try_advisory_lock(%s, %s)", (LEASES, _number(self._group, *place))
+        ).fetchone()
+        if not taken or not taken[0]:
+            return
+        kept = connection.execute(
+            "SELECT next FROM group_offset WHERE name = %s AND topic = %s AND p = %s", (self._group, *place)
+        ).fetchone()
+        self._committed[place] = self._positions[place] = kept[0] if kept else 0
+
+    def _read(self, connection: psycopg.Connection[Any], records_max: int) -> list[Delivered]:
+        if not self._positions:
+            return []
+        places = list(self._positions)
+        rows = connection.execute(
+            "SELECT rec.topic, rec.p, rec.o, rec.key, rec.headers, rec.body "
+            "FROM unnest(%s::text[], %s::smallint[], %s::bigint[]) AS held (t, p, n) "
+            "CROSS JOIN LATERAL (SELECT * FROM rec WHERE rec.topic = held.t AND rec.p = held.p AND rec.o >= held.n "
+            "                    ORDER BY rec.o LIMIT %s) AS rec "
+            "LIMIT %s",
+            (
+                [topic for topic, _ in places],
+                [partition for _, partition in places],
+                [self._positions[place] for place in places],
+                records_max,
+                records_max,
+            ),
+        ).fetchall()
+        found = sorted((Delivered(*row) for row in rows), key=lambda each: each.offset)
+        for each in found:
+            place = (each.topic, each.partition)
+            self._positions[place] = max(self._positions[place], each.offset + 1)
+        return found
