@@ -1,0 +1,69 @@
+"""What all tests share: a real PostgreSQL, a real Kafka, and the rule that a skip may be a failure."""
+
+import os
+
+import pytest
+from support.kafka_broker import KafkaBroker, WheelBroker, can_run_java
+from support.postgres import TestServer
+
+REQUIRE_ALL = os.environ.get("MOMIJI_REQUIRE_ALL") == "1"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Turn a skip into a failure where everything must run."""
+    outcome = yield
+    report = outcome.get_result()
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.longrepr = f"{item.nodeid}: a skip is a failure with MOMIJI_REQUIRE_ALL=1. {reason}"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say loudly what was skipped."""
+    for report in terminalreporter.stats.get("skipped", []):
+        terminalreporter.write_line(f"SKIPPED {report.nodeid}: {report.longrepr[2]}", yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """Yield a running PostgreSQL 18."""
+    server = TestServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def fresh_database(postgres):
+    """Return a function that creates an empty database and returns its address."""
+    made = []
+
+    def make(prefix: str = "test") -> str:
+        made.append(postgres.new_database(prefix))
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgres.drop(url)
+
+
+@pytest.fixture(scope="session")
+def kafka_server():
+    """Yield a running broker: Apache Kafka, or the wheel's where there is no Java."""
+    if can_run_java():
+        broker = KafkaBroker()
+    elif REQUIRE_ALL:
+        pytest.fail("Java and Maven are needed for the real Kafka; deploy/prepare-tests.sh installs them as root.")
+    else:
+        broker = WheelBroker()
+    broker.start()
+    yield broker
+    broker.remove()
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(kafka_server):
+    """Return the bootstrap address of a running broker."""
+    return kafka_server.bootstrap
