@@ -224,10 +224,11 @@ async def reverse(
 
 async def today(tx: Transaction, *, gate: Gate, at: datetime) -> tuple[store.Today, store.Tally]:
     """Return what a gate must know of its day, and what it did so far."""
-    day = business_date(at)
-    since = datetime.combine(day, time_of_day(0), tzinfo=JAPAN)
-    until = since + timedelta(days=1)
-    return (
-        await store.today(tx, facility=gate.facility, day=day),
-        await store.tally(tx, gate=gate.code, since=since, until=until),
-    )
+    known = await store.today(tx, facility=gate.facility, day=business_date(at))
+    return known, await tally_of_today(tx, gate=gate, at=at)
+
+
+async def tally_of_today(tx: Transaction, *, gate: Gate, at: datetime) -> store.Tally:
+    """Count what one gate did since midnight in Japan."""
+    since = datetime.combine(business_date(at), time_of_day(0), tzinfo=JAPAN)
+    return await store.tally(tx, gate=gate.code, since=since, until=since + timedelta(days=1))
