@@ -32,6 +32,8 @@ SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 1_000
 POLL_INTERVAL_MS_MAX = 300_000
 CLOSE_SECONDS_MAX = 5
+# A broker that is away is said to be away within seconds, and found again within one when it is back.
+REACH: dict[str, int] = {"bootstrap_timeout_ms": 5_000, "reconnect_backoff_max_ms": 1_000}
 
 
 class KafkaStream:
@@ -48,7 +50,7 @@ class KafkaStream:
     def create_topics(self, topics: Sequence[str]) -> None:
         """Create the topics that are not there yet."""
         try:
-            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=BLOCK_MS_MAX)
+            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=BLOCK_MS_MAX, **REACH)
             try:
                 for topic in topics:
                     wish = NewTopic(topic, num_partitions=PARTITION_COUNT, replication_factor=self._replication_factor)
@@ -76,6 +78,7 @@ class KafkaStream:
                     max_block_ms=BLOCK_MS_MAX,
                     delivery_timeout_ms=ACKNOWLEDGE_SECONDS_MAX * 1000,
                     request_timeout_ms=BLOCK_MS_MAX,
+                    **REACH,
                 )
             waiting = [
                 self._producer.send(
@@ -101,7 +104,7 @@ class KafkaStream:
     def ping(self) -> None:
         """Return if a broker answers."""
         try:
-            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000)
+            admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=5_000, **REACH)
             try:
                 admin.describe_cluster()
             finally:
@@ -211,6 +214,7 @@ class KafkaSubscription:
                 session_timeout_ms=self._session_timeout_ms,
                 heartbeat_interval_ms=min(HEARTBEAT_MS, self._session_timeout_ms // 3),
                 max_poll_interval_ms=POLL_INTERVAL_MS_MAX,
+                **REACH,
             )
             self._rebalanced.happened = False
             consumer.subscribe(self._topics, listener=self._rebalanced)
