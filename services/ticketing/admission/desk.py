@@ -21,7 +21,8 @@ from kernel.signin import SignIn
 from kernel.web import Pages, language_of
 from ticketing.admission.actions import UnknownGate
 from ticketing.admission.batching import ScanDesk
-from ticketing.admission.model import Gate, Reading
+from ticketing.admission.model import Gate
+from ticketing.tickets.keys import KeyRegistry
 
 SESSIONS_REMEMBERED_MAX = 2_000
 
@@ -59,20 +60,10 @@ class Gates(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PublicKey:
-    """One key that verifies ticket codes, as a gate without a network needs it."""
-
-    id: int
-    public_key: bytes
-    valid_from: datetime
-    valid_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class GateDesk:
     """Everything that the edges of admission need.
 
-    `read` turns what was scanned or typed into a Reading; `public_keys` returns the public keys of today.
+    `keys` is asked for every code, so that a new key is believed without a restart.
     """
 
     database: Database
@@ -82,8 +73,7 @@ class GateDesk:
     gates: Gates
     scans: ScanDesk
     new_id: Callable[[], UUID]
-    read: Callable[[str, datetime], Reading]
-    public_keys: Callable[[], Sequence[PublicKey]]
+    keys: Callable[[], KeyRegistry]
 
     def language(self, request: Request) -> str:
         """Return the tag of the reader's language."""

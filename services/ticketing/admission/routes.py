@@ -26,6 +26,7 @@ from ticketing.admission import actions
 from ticketing.admission.actions import Outcome, ScanReused
 from ticketing.admission.desk import GateDesk, desk_of
 from ticketing.admission.model import SLOT_OPENS_MINUTES_BEFORE, Answer, DeviceVerdict, Gate, Reason, Scan
+from ticketing.admission.reading import read
 from ticketing.admission.words import sentence
 
 CODE_LENGTH_MAX = 600
@@ -186,7 +187,7 @@ def new_scan(
     return Scan(
         id=scan_id,
         gate=gate,
-        reading=desk.read(code, at),
+        reading=read(code, desk.keys(), at=scanned_at),
         code_sha256=hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest(),
         scanned_at=scanned_at,
         received_at=at,
@@ -259,6 +260,7 @@ class KeyAtGate(BaseModel):
     public_key: str
     valid_from: datetime
     valid_until: datetime | None
+    facilities: list[int] | None = Field(description="The facility numbers that it may vouch for; null for all.")
 
 
 class Counts(BaseModel):
@@ -306,8 +308,9 @@ async def briefing(request: Request, gate: GateCode, desk: Desk) -> Response:
                 public_key=each.public_key.hex(),
                 valid_from=each.valid_from,
                 valid_until=each.valid_until,
+                facilities=None if each.scope == "all" else sorted(each.scope),
             )
-            for each in desk.public_keys()
+            for each in desk.keys().verifying(at=at).values()
         ],
         voided=list(today.voided),
         admitted=list(today.admitted),
