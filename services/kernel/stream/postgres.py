@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from hashlib import blake2b
 from typing import Any
-from zlib import crc32
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -36,7 +37,17 @@ log = logging.getLogger(__name__)
 CHANNEL = "momiji_stream"
 REBALANCE_SECONDS = 0.5
 CONNECT_SECONDS_MAX = 5
-LEASES, MEMBERS = 0x6D6C, 0x6D6D  # Two families of advisory locks, told apart by their first number.
+
+# Nobody may hold up the others for long: a publisher that stalls in mid-transaction is cut off, and a member whose
+# machine vanished is noticed in seconds, not after TCP's own hours.
+LIMITS = {
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "15s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
 
 SCHEMA = """
 SELECT pg_advisory_xact_lock(7305);
@@ -67,9 +78,9 @@ CREATE TABLE IF NOT EXISTS group_offset (
 
 
 def _number(*names: object) -> int:
-    """Return a signed 32-bit number for an advisory lock."""
-    value = crc32("\x1f".join(str(name) for name in names).encode())
-    return value - 2**32 if value >= 2**31 else value
+    """Return the number of an advisory lock: 64 bits, so that two names do not meet in practice."""
+    digest = blake2b("\x1f".join(str(name) for name in names).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
 
 
 def plain_url(url: str) -> str:
@@ -79,28 +90,47 @@ def plain_url(url: str) -> str:
 
 def _connect(url: str) -> psycopg.Connection[Any]:
     try:
-        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS_MAX)
+        connection = psycopg.connect(
+            url,
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS_MAX,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=25_000,
+        )
+        connection.execute(
+            "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS limits (name, value)",
+            (list(LIMITS), list(LIMITS.values())),
+        )
     except psycopg.Error as problem:
         raise StreamError("The stream's database does not answer; nothing is lost, try again.") from problem
+    return connection
 
 
 class PostgresStream:
-    """The EventStream of a database. One publisher connection, made again after it broke."""
+    """The EventStream of a database. One publisher connection, made again after it broke.
+
+    A relay and the consumers beside it may share one stream: publishing takes turns.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = plain_url(url)
         self._publisher: psycopg.Connection[Any] | None = None
+        self._turn = threading.RLock()
 
     def create_topics(self, topics: Sequence[str]) -> None:
         """Create the tables and the topics that are not there yet."""
-        with _connect(self._url) as connection:
-            with connection.transaction():
+        try:
+            with _connect(self._url) as connection, connection.transaction():
                 connection.execute(SCHEMA)
-            for topic in topics:
-                connection.execute(
-                    "INSERT INTO part (topic, p) SELECT %s, generate_series(0, %s) ON CONFLICT DO NOTHING",
-                    (topic, PARTITION_COUNT - 1),
-                )
+                for topic in topics:
+                    connection.execute(
+                        "INSERT INTO part (topic, p) SELECT %s, generate_series(0, %s) ON CONFLICT DO NOTHING",
+                        (topic, PARTITION_COUNT - 1),
+                    )
+        except psycopg.Error as problem:
+            raise StreamError("The stream's tables could not be made; nothing is lost, try again.") from problem
 
     def publish(self, records: Sequence[Record]) -> None:
         """Store the records in one transaction; the rows of their partitions are locked in one fixed order."""
@@ -111,16 +141,17 @@ class PostgresStream:
             if size_of(record) > RECORD_BYTES_MAX:
                 raise RecordTooLargeError(f"An event of {size_of(record)} bytes is above {RECORD_BYTES_MAX}.")
             places[record.topic, partition_of(record.key)].append(record)
-        try:
-            if self._publisher is None:
-                self._publisher = _connect(self._url)
-            with self._publisher.transaction(), self._publisher.cursor() as cursor:
-                for (topic, partition), group in sorted(places.items(), key=lambda place: place[0]):
-                    self._append(cursor, topic, partition, group)
-                cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
-        except psycopg.Error as problem:
-            self.close()
-            raise StreamError("The stream did not store the events; nothing is lost, try again.") from problem
+        with self._turn:
+            try:
+                if self._publisher is None:
+                    self._publisher = _connect(self._url)
+                with self._publisher.transaction(), self._publisher.cursor() as cursor:
+                    for (topic, partition), group in sorted(places.items(), key=lambda place: place[0]):
+                        self._append(cursor, topic, partition, group)
+                    cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+            except psycopg.Error as problem:
+                self.close()
+                raise StreamError("The stream did not store the events; nothing is lost, try again.") from problem
 
     @staticmethod
     def _append(cursor: psycopg.Cursor[Any], topic: str, partition: int, group: Sequence[Record]) -> None:
@@ -151,15 +182,15 @@ class PostgresStream:
 
     def ping(self) -> None:
         """Return if the database answers."""
-        with _connect(self._url) as connection:
-            connection.execute("SELECT 1")
+        _connect(self._url).close()
 
     def close(self) -> None:
-        """Let go of the publisher's connection."""
-        if self._publisher is not None:
-            with suppress(psycopg.Error):
-                self._publisher.close()
-            self._publisher = None
+        """Let go of the publisher's connection; publishing again opens another."""
+        with self._turn:
+            if self._publisher is not None:
+                with suppress(psycopg.Error):
+                    self._publisher.close()
+                self._publisher = None
 
 
 Place = tuple[str, int]
@@ -234,13 +265,16 @@ class PostgresSubscription:
             self._drop()
             connection = _connect(self._url)
             connection.execute(f"LISTEN {CHANNEL}")
-            connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (MEMBERS, self._member_number))
+            connection.execute("SELECT pg_advisory_lock_shared(%s)", (self._member_number,))
             self._connection = connection
         return self._connection
 
     @property
     def _member_number(self) -> int:
-        return _number(self._group, *self._topics)
+        return _number("member", self._group, *self._topics)
+
+    def _lease_number(self, place: Place) -> int:
+        return _number("lease", self._group, *place)
 
     def _balance(self, connection: psycopg.Connection[Any]) -> None:
         """Hold a fair share of the partitions; give back only what has nothing uncommitted."""
@@ -251,14 +285,14 @@ class PostgresSubscription:
         members = connection.execute(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-            "AND classid::bigint = %s AND objid::bigint = %s AND objsubid = 2",
-            (MEMBERS, self._member_number & 0xFFFFFFFF),
+            "AND classid::bigint << 32 | objid::bigint = %s AND objsubid = 1",
+            (self._member_number,),
         ).fetchone()
         places = [(topic, partition) for topic in self._topics for partition in range(PARTITION_COUNT)]
         share = math.ceil(len(places) / max(1, members[0] if members else 1))
         settled = [place for place, at in self._positions.items() if self._committed[place] == at]
         for place in settled[: max(0, len(self._positions) - share)]:
-            connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LEASES, _number(self._group, *place)))
+            connection.execute("SELECT pg_advisory_unlock(%s)", (self._lease_number(place),))
             del self._positions[place], self._committed[place]
         for place in places:
             if len(self._positions) >= share:
@@ -267,9 +301,7 @@ class PostgresSubscription:
                 self._lease(connection, place)
 
     def _lease(self, connection: psycopg.Connection[Any], place: Place) -> None:
-        taken = connection.execute(
-            "SELECT pg_try_advisory_lock(%s, %s)", (LEASES, _number(self._group, *place))
-        ).fetchone()
+        taken = connection.execute("SELECT pg_try_advisory_lock(%s)", (self._lease_number(place),)).fetchone()
         if not taken or not taken[0]:
             return
         kept = connection.execute(
@@ -298,5 +330,6 @@ class PostgresSubscription:
         found = sorted((Delivered(*row) for row in rows), key=lambda each: each.offset)
         for each in found:
             place = (each.topic, each.partition)
-            self._positions[place] = max(self._positions[place], each.offset + 1)
+            # Whoever was served goes to the end of the line, so that one busy partition does not starve the others.
+            self._positions[place] = max(self._positions.pop(place), each.offset + 1)
         return found
