@@ -98,9 +98,18 @@ class SignIn:
 
     @staticmethod
     def require_own_page(request: Request) -> None:
-        """Raise ForeignPost unless the browser says that the form came from this very origin."""
-        origin = request.headers.get("origin")
-        if origin is None:
-            return  # Old browsers leave it out; SameSite=Lax already keeps the cookie away from foreign posts.
+        """Raise ForeignPost unless the browser says that the form came from this very origin.
+
+        Our own `Referrer-Policy: no-referrer` makes browsers send `Origin: null` with our own forms (Fetch
+        standard, "append a request Origin header"), so Sec-Fetch-Site is asked first.
+        """
+        site = request.headers.get("sec-fetch-site")
+        if site is not None:
+            if site not in {"same-origin", "none"}:
+                raise ForeignPost
+            return
+        origin = request.headers.get("origin", "null")
+        if origin == "null":
+            return  # Browsers without either header; SameSite=Lax already keeps the cookie away from foreign posts.
         if urlsplit(origin).netloc != request.headers.get("host"):
             raise ForeignPost
