@@ -1,0 +1,1 @@
+"""The provider sandbox: faithful stand-ins of Stripe, PayPay and KOMOJU; never in production."""

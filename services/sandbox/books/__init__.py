@@ -1,0 +1,1 @@
+"""The providers' own books, for tests to compare ours with."""

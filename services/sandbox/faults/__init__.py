@@ -1,0 +1,1 @@
+"""Faults on demand: what real providers do on bad days, for tests and drills."""

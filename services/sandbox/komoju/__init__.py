@@ -1,0 +1,1 @@
+"""KOMOJU as Momiji meets it: Pay-easy payments, refund requests, signed webhooks."""

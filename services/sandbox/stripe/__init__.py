@@ -1,0 +1,1 @@
+"""Stripe as Momiji meets it: Checkout, PaymentIntents, refunds, disputes, payouts, signed webhooks."""

@@ -1,0 +1,83 @@
+"""Everything the sandbox's edges need, made once and read from top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kernel.clock import Clock
+from sandbox.faults.model import Faults
+from sandbox.idempotency import Answers
+from sandbox.journal import Journal
+from sandbox.komoju.actions import KomojuDesk
+from sandbox.komoju.actions import sign as sign_komoju
+from sandbox.paypay.actions import PayPayDesk
+from sandbox.paypay.signing import Doorman
+from sandbox.settings import SandboxSettings
+from sandbox.stripe.actions import StripeDesk
+from sandbox.stripe.signing import sign as sign_stripe
+from sandbox.webhooks import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """One running sandbox."""
+
+    settings: SandboxSettings
+    clock: Clock
+    journal: Journal
+    faults: Faults
+    answers: Answers
+    sender: Sender
+    doorman: Doorman
+    stripe: StripeDesk
+    paypay: PayPayDesk
+    komoju: KomojuDesk
+
+    def start(self) -> None:
+        """Read the journal and take up what was under way; needs a running event loop."""
+        self.journal.open()
+        self.sender.start()
+        self.stripe.start()
+        self.komoju.start()
+
+    async def stop(self) -> None:
+        """Stop sending and let go of the journal."""
+        await self.sender.stop()
+        self.journal.close()
+
+
+def _later(seconds: float, act: Callable[[], object]) -> object:
+    return asyncio.get_running_loop().call_later(max(0.0, seconds), act)
+
+
+def wire(settings: SandboxSettings, clock: Clock) -> Sandbox:
+    """Make a sandbox that has not started yet."""
+    journal = Journal(settings.journal_file, objects_max=settings.objects_max, bytes_max=settings.journal_bytes_max)
+    faults = Faults()
+    stripe_secrets = tuple(each.get_secret_value() for each in settings.stripe_webhook_secrets)
+    komoju_secret = settings.komoju_webhook_secret.get_secret_value()
+    sender = Sender(
+        settings,
+        clock,
+        journal,
+        faults,
+        {
+            "stripe": lambda delivery, at: sign_stripe(stripe_secrets, delivery, at),
+            "paypay": lambda _delivery, _at: {},  # PayPay does not sign: a notification is a hint, never proof.
+            "komoju": lambda delivery, _at: sign_komoju(komoju_secret, delivery),
+        },
+    )
+    return Sandbox(
+        settings=settings,
+        clock=clock,
+        journal=journal,
+        faults=faults,
+        answers=Answers(journal),
+        sender=sender,
+        doorman=Doorman(key=settings.paypay_api_key, secret=settings.paypay_api_secret.get_secret_value()),
+        stripe=StripeDesk(settings, clock, journal, sender, _later),
+        paypay=PayPayDesk(settings, clock, journal, sender),
+        komoju=KomojuDesk(settings, clock, journal, sender, _later),
+    )
