@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -37,7 +38,10 @@ REACH: dict[str, int] = {"bootstrap_timeout_ms": 5_000, "reconnect_backoff_max_m
 
 
 class KafkaStream:
-    """The EventStream of a Kafka cluster. One producer, made again after a fatal error."""
+    """The EventStream of a Kafka cluster. One producer, made again after a fatal error.
+
+    A relay and the consumers beside it may share one stream: publishing takes turns.
+    """
 
     def __init__(
         self, bootstrap: str, *, session_timeout_ms: int = SESSION_TIMEOUT_MS, replication_factor: int = -1
@@ -46,6 +50,7 @@ class KafkaStream:
         self._session_timeout_ms = session_timeout_ms
         self._replication_factor = replication_factor
         self._producer: Any = None
+        self._turn = threading.RLock()
 
     def create_topics(self, topics: Sequence[str]) -> None:
         """Create the topics that are not there yet."""
@@ -66,8 +71,11 @@ class KafkaStream:
         for record in records:
             if size_of(record) > RECORD_BYTES_MAX:
                 raise RecordTooLargeError(f"An event of {size_of(record)} bytes is above {RECORD_BYTES_MAX}.")
-        if not records:
-            return
+        if records:
+            with self._turn:
+                self._send(records)
+
+    def _send(self, records: Sequence[Record]) -> None:
         try:
             if self._producer is None:
                 self._producer = KafkaProducer(
@@ -91,7 +99,9 @@ class KafkaStream:
                 for record in records
             ]
             for sent in waiting:
-                sent.get(timeout=ACKNOWLEDGE_SECONDS_MAX)
+                # A little longer than the producer's own limit: by then each event has arrived or has been given up,
+                # so that nothing of this attempt can still arrive after the next one.
+                sent.get(timeout=ACKNOWLEDGE_SECONDS_MAX + 5)
         except Exception as problem:
             # After any failure the producer's state is not to be trusted (fenced, unknown id): a new one is made.
             self.close()
@@ -114,10 +124,16 @@ class KafkaStream:
 
     def close(self) -> None:
         """Let go of the producer without waiting long for a broker that is away."""
-        producer, self._producer = self._producer, None
+        with self._turn:
+            producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(Exception):
                 producer.close(timeout=CLOSE_SECONDS_MAX)
+
+
+def _text(value: bytes | None) -> str:
+    """Return the text of a key or header; what is not UTF-8 stays visible and stops nobody."""
+    return (value or b"").decode(errors="backslashreplace")
 
 
 class _Rebalanced(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -149,14 +165,17 @@ class KafkaSubscription:
     def poll(self, *, timeout_ms: int, records_max: int) -> Sequence[Delivered]:
         """Return the next events, or none when the time is over."""
         try:
-            answer = self._connected().poll(timeout_ms=timeout_ms, max_records=records_max)
+            answer = dict(self._connected().poll(timeout_ms=timeout_ms, max_records=records_max))
+            if self._rebalanced.happened:
+                # What another member may hold by now is not ours to commit. What is still ours comes again: the
+                # library keeps its position over a rebalance, so it is set back by hand.
+                self._rebalanced.happened = False
+                for place in self._firsts:
+                    answer.pop(place, None)
+                self.rewind()
         except Exception as problem:
             self.close()
             raise StreamError(f"Kafka gave no events ({type(problem).__name__}).") from problem
-        if self._rebalanced.happened:
-            # What another member may hold by now is not ours to commit; if it is still ours, it comes again.
-            self._rebalanced.happened = False
-            self._firsts, self._nexts = {}, {}
         found: list[Delivered] = []
         for place, records in answer.items():
             self._firsts.setdefault(place, records[0].offset)
@@ -166,8 +185,8 @@ class KafkaSubscription:
                     topic=record.topic,
                     partition=record.partition,
                     offset=record.offset,
-                    key=(record.key or b"").decode(),
-                    headers={name: (value or b"").decode() for name, value in record.headers},
+                    key=_text(record.key),
+                    headers={name: _text(value) for name, value in record.headers},
                     body=record.value or b"",
                 )
                 for record in records
@@ -181,7 +200,9 @@ class KafkaSubscription:
         if self._consumer is None:
             raise StreamError("This member lost its partitions; what it polled is delivered again.")
         try:
-            self._consumer.commit({place: OffsetAndMetadata(at, "", -1) for place, at in self._nexts.items()})
+            self._consumer.commit(
+                {place: OffsetAndMetadata(at, "", -1) for place, at in self._nexts.items()}, timeout_ms=BLOCK_MS_MAX
+            )
         except Exception as problem:
             self.close()
             raise StreamError(f"The offsets were not kept ({type(problem).__name__}).") from problem
