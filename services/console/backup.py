@@ -49,7 +49,7 @@ def restore(environment: Mapping[str, str], source: str) -> int:
     installation = Installation(home_folder(environment))
     if installation.data.exists():
         raise CannotStartError(
-            f"{installation.home} holds data. Restore into an empty folder: MOMIJI_HOME=/another/folder momiji restore …"
+            f"{installation.home} holds data. Restore into an empty folder: MOMIJI_HOME=/another/folder momiji restore"
         )
     installation.lock()
     try:

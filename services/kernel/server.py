@@ -68,19 +68,25 @@ class Edge:
         started = time.perf_counter()
         status = 500
         body_bytes = 0
+        answered = False
 
         async def receive_bounded() -> Message:
             nonlocal body_bytes
             message = await receive()
             body_bytes += len(message.get("body", b""))
-            if body_bytes > self._limit(scope):
-                raise TooLarge(bytes_max=self._limit(scope))
+            if body_bytes > self._body_bytes_max:
+                raise TooLarge(bytes_max=self._body_bytes_max)
             return message
 
+        async def send_unless_too_large(message: Message) -> None:
+            # The framework would answer a body that broke off with 400; the caller is told the true reason instead.
+            if body_bytes <= self._body_bytes_max or answered:
+                await send_dressed(message)
+
         async def send_dressed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], True
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
@@ -89,19 +95,18 @@ class Edge:
 
         try:
             declared = dict(scope["headers"]).get(b"content-length", b"0")
-            if declared.isdigit() and int(declared) > self._limit(scope):
-                refusal = problems.answer_refusal(TooLarge(bytes_max=self._limit(scope)))
+            if declared.isdigit() and int(declared) > self._body_bytes_max:
+                body_bytes = int(declared)
+            else:
+                await self._app(scope, receive_bounded, send_unless_too_large)
+            if body_bytes > self._body_bytes_max and not answered:
+                refusal = problems.answer_refusal(TooLarge(bytes_max=self._body_bytes_max))
                 await refusal(scope, receive, send_dressed)
-                return
-            await self._app(scope, receive_bounded, send_dressed)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             REQUESTS.labels(self._service, route, scope["method"], status).inc()
             REQUEST_SECONDS.labels(self._service, route).observe(time.perf_counter() - started)
             correlation_id.reset(known)
-
-    def _limit(self, scope: Scope) -> int:
-        return int(scope.get("momiji_body_bytes_max", self._body_bytes_max))
 
 
 Check = Callable[[], Awaitable[None]]

@@ -87,8 +87,8 @@ async def orders(place: BenchPlace) -> list[Result]:
     """Measure orders placed and held on one hot slot (free entry: no provider in the way), none oversold."""
     with place.postgres.connect("ticketing") as connection:
         connection.execute(
-            "INSERT INTO slots (facility, pool, visit_date, capacity) VALUES ('bench', 'bench', '2000-01-01', 2000000000) "
-            "ON CONFLICT DO NOTHING"
+            "INSERT INTO slots (facility, pool, visit_date, capacity) "
+            "VALUES ('bench', 'bench', '2000-01-01', 2000000000) ON CONFLICT DO NOTHING"
         )
     floor = place.pgbench("ticketing", ORDER_FLOOR, clients=8)
     product, category = await _free_offer(place)
