@@ -63,6 +63,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # A route for large uploads names its own limit in the scope, from outside of this layer.
+        bytes_max = int(scope.get("momiji_body_bytes_max", self._body_bytes_max))
         given = dict(scope["headers"]).get(b"x-correlation-id", b"").decode("latin-1")
         known = correlation_id.set(given if _CORRELATION_ID.match(given) else str(new_id()))
         started = time.perf_counter()
@@ -74,13 +76,13 @@ class Edge:
             nonlocal body_bytes
             message = await receive()
             body_bytes += len(message.get("body", b""))
-            if body_bytes > self._body_bytes_max:
-                raise TooLarge(bytes_max=self._body_bytes_max)
+            if body_bytes > bytes_max:
+                raise TooLarge(bytes_max=bytes_max)
             return message
 
         async def send_unless_too_large(message: Message) -> None:
             # The framework would answer a body that broke off with 400; the caller is told the true reason instead.
-            if body_bytes <= self._body_bytes_max or answered:
+            if body_bytes <= bytes_max or answered:
                 await send_dressed(message)
 
         async def send_dressed(message: Message) -> None:
@@ -95,12 +97,12 @@ class Edge:
 
         try:
             declared = dict(scope["headers"]).get(b"content-length", b"0")
-            if declared.isdigit() and int(declared) > self._body_bytes_max:
+            if declared.isdigit() and int(declared) > bytes_max:
                 body_bytes = int(declared)
             else:
                 await self._app(scope, receive_bounded, send_unless_too_large)
-            if body_bytes > self._body_bytes_max and not answered:
-                refusal = problems.answer_refusal(TooLarge(bytes_max=self._body_bytes_max))
+            if body_bytes > bytes_max and not answered:
+                refusal = problems.answer_refusal(TooLarge(bytes_max=bytes_max))
                 await refusal(scope, receive, send_dressed)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from kernel.idempotency import InFlight, KeyMissing, KeyReused, Kept, claim, keep, require_key
+
+from kernel.idempotency import InFlight, Kept, KeyMissing, KeyReused, claim, keep, require_key
 from kernel.rows import Database
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

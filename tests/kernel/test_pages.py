@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from starlette.requests import Request
+
 from kernel.web.language import ENGLISH, JAPANESE, language_of
 from kernel.web.pages import Pages, wareki
-from starlette.requests import Request
 
 SERVICES = Path(__file__).parents[2] / "services"
 

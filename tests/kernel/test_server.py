@@ -5,11 +5,12 @@ import json
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import BaseModel, Field
+
 from kernel import server
 from kernel.refusals import Conflict
 from kernel.server import PageSources
 from kernel.telemetry import correlation_id
-from pydantic import BaseModel, Field
 
 
 class Wish(BaseModel):

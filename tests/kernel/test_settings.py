@@ -1,6 +1,7 @@
 """Settings come from variables or secret files; production takes no example values."""
 
 import pytest
+
 from kernel.settings import Settings
 
 SECRETS = {"service_key": "x" * 40, "session_key": "y" * 40, "environment": "production"}

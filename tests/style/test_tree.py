@@ -41,7 +41,7 @@ def test_a_module_is_named_for_what_it_is(file):
 
 
 def test_no_commit_names_a_registry_host():
-    banned = ("".join(("pypi", ".org")), "".join(("registry.npmjs", ".org")), "".join(("repo.maven.apache", ".org")))
+    banned = [f"{name}.org" for name in ("pypi", "registry.npmjs", "repo.maven.apache")]
     for file in tracked("requirements/*", "services/kernel/web/package-lock.json", "Makefile", "deploy/*", ".ci/*"):
         if file.is_file():
             text = file.read_text(encoding="utf-8", errors="ignore")

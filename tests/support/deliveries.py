@@ -11,6 +11,8 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
+from sqlalchemy import text
+
 from kernel.clock import new_id
 from kernel.contracts.ticketing import TicketIssued
 from kernel.inbox import Consumer, ConsumerRunner
@@ -19,7 +21,6 @@ from kernel.relay import Relay
 from kernel.rows import Database
 from kernel.stream.postgres import PostgresStream
 from kernel.stream.protocol import dead_letter_topic_of, topic_of
-from sqlalchemy import text
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 TOPIC = topic_of("ticketing")

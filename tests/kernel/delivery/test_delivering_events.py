@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+
 from kernel.contracts.ticketing import TicketRejected
 from kernel.outbox import EventTooLargeError, shard_of
 from kernel.relay import Relay
