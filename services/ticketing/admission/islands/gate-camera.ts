@@ -85,7 +85,7 @@ export class Camera {
 
   private openWorker(): void {
     if (this.worker !== null) return;
-    this.worker = new Worker(this.sources.worker, { type: "module" });
+    this.worker = new Worker(this.sources.worker);
     this.worker.addEventListener("message", (event: MessageEvent<FromWorker>) => {
       this.reading = false;
       if (event.data.kind === "seen") this.seen(event.data.text);
