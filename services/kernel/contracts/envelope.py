@@ -125,13 +125,16 @@ def open_envelope(headers: Mapping[str, str], body: bytes) -> Envelope:
         fact_class = registry.get(wire_type)
         if fact_class is None:
             raise UnknownEventError(f"Event type {wire_type} is unknown here; update this consumer.")
+        time = datetime.fromisoformat(headers["ce_time"])
+        if time.tzinfo is None:
+            raise ValueError("The event's time lacks its offset from UTC.")
         return Envelope(
             id=UUID(headers["ce_id"]),
             type=wire_type,
             source=headers["ce_source"],
             subject=headers["ce_subject"],
             aggregate_version=int(headers["ce_aggregateversion"]),
-            time=datetime.fromisoformat(headers["ce_time"]),
+            time=time,
             correlation_id=headers["ce_correlationid"],
             fact=fact_class.model_validate_json(body),
         )
