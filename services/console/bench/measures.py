@@ -34,8 +34,8 @@ Measure = Callable[[BenchPlace], Awaitable[list[Result]]]
 SCAN_FLOOR = """
 \\set n random(1, 2000000000)
 BEGIN;
-INSERT INTO scans (id, gate, facility, decision, reason, scanned_at, received_at, scanned_by)
-VALUES (gen_random_uuid(), 'bench-0', 'bench', 'refuse', 'malformed', now(), now(), 'bench');
+INSERT INTO scans (id, gate, facility, decision, reason, scanned_at, received_at, scanned_by, code_sha256)
+VALUES (gen_random_uuid(), 'bench-0', 'bench', 'refuse', 'malformed', now(), now(), 'bench', sha256('bench'));
 UPDATE tickets SET version = version WHERE id = gen_random_uuid();
 COMMIT;
 """
