@@ -30,7 +30,7 @@ def write_camera(file: Path, shots: Sequence[Shot]) -> Path:
 
     Each shot trembles a little, as a hand does, and no picture is quite sharp.
     """
-    random = Random(20261123)  # noqa: S311 - a trembling hand is no secret
+    random = Random(20261123)
     with file.open("wb") as video:
         for shot in shots:
             for _ in range(max(1, round(shot.seconds * FRAMES_PER_SECOND / FRAMES_A_TREMBLE))):

@@ -222,9 +222,11 @@ async def reverse(
     return Reversal(scan_id, entry.ticket_id, entry.facility, at)
 
 
-async def today(tx: Transaction, *, gate: Gate, at: datetime) -> tuple[store.Today, store.Tally]:
-    """Return what a gate must know of its day, and what it did so far."""
-    known = await store.today(tx, facility=gate.facility, day=business_date(at))
+async def today(
+    tx: Transaction, *, gate: Gate, at: datetime, since: datetime | None = None
+) -> tuple[store.Today, store.Tally]:
+    """Return what a gate must know of its day (or what changed since a moment), and what it did so far."""
+    known = await store.today(tx, facility=gate.facility, day=business_date(at), since=since)
     return known, await tally_of_today(tx, gate=gate, at=at)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from kernel import problems
 from kernel.access import Principal, Role
@@ -27,11 +27,13 @@ from ticketing.admission.actions import Outcome, ScanReused
 from ticketing.admission.desk import GateDesk, desk_of
 from ticketing.admission.model import SLOT_OPENS_MINUTES_BEFORE, Answer, DeviceVerdict, Gate, Reason, Scan
 from ticketing.admission.reading import read
+from ticketing.admission.store import Tally, Today
 from ticketing.admission.words import sentence
 
 CODE_LENGTH_MAX = 600
 BATCH_SCANS_MAX = 1_000
 SCANS_A_TURN = 50
+CURSOR_OVERLAP_SECONDS = 60  # No transaction lives that long: statements end after 30 s.
 BATCH_BYTES_MAX = 1_048_576
 
 router = APIRouter(prefix="/v1/gates", tags=["gates"])
@@ -274,7 +276,12 @@ class Counts(BaseModel):
 
 
 class Briefing(BaseModel):
-    """All that a gate needs to decide alone for the rest of the day."""
+    """All that a gate needs to decide alone for the rest of the day.
+
+    With `since` it is `partial`: only what changed is listed, and a gate adds `voided` and `admitted` to
+    what it has and takes `undone` out of its admitted ones. `cursor` is the next `since`; it looks back a
+    little, so that what was being committed meanwhile is told twice rather than never.
+    """
 
     gate: str
     facility: str
@@ -285,22 +292,40 @@ class Briefing(BaseModel):
     keys: list[KeyAtGate]
     voided: list[UUID]
     admitted: list[UUID]
+    undone: list[UUID]
+    partial: bool
     counts: Counts
+    cursor: datetime | None = None
 
 
 @router.get("/{gate}/briefing", response_model=Briefing)
-async def briefing(request: Request, gate: GateCode, desk: Desk) -> Response:
-    """Return what a gate needs without a network; 304 while the ETag of If-None-Match still holds."""
+async def briefing(request: Request, gate: GateCode, desk: Desk, since: AwareDatetime | None = None) -> Response:
+    """Return what a gate needs without a network; 304 while the ETag of If-None-Match still holds.
+
+    A `since` of another day is answered with the whole of today.
+    """
     at, here, _ = _enter(request, desk, gate)
+    if since is not None and business_date(since) != business_date(at):
+        since = None
     async with desk.database.transaction(correlation_id.get()) as tx:
-        today, tally = await actions.today(tx, gate=here, at=at)
+        today, tally = await actions.today(tx, gate=here, at=at, since=since)
+    told = _briefing(desk, here, at, today, tally, partial=since is not None)
+    etag = f'"{hashlib.sha256(told.model_dump_json().encode()).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": "private, no-cache"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    cursor = at - timedelta(seconds=CURSOR_OVERLAP_SECONDS)
+    return Response(told.model_copy(update={"cursor": cursor}).model_dump_json(), media_type=_JSON, headers=headers)
+
+
+def _briefing(desk: GateDesk, gate: Gate, at: datetime, today: Today, tally: Tally, *, partial: bool) -> Briefing:
     day = business_date(at)
-    body = Briefing(
-        gate=here.code,
-        facility=here.facility,
-        facility_number=desk.gates.facility_number(here.facility),
+    return Briefing(
+        gate=gate.code,
+        facility=gate.facility,
+        facility_number=desk.gates.facility_number(gate.facility),
         date=day.isoformat(),
-        day_ends_at=datetime.combine(day, datetime.max.time(), tzinfo=JAPAN).replace(microsecond=0),
+        day_ends_at=datetime.combine(day + timedelta(days=1), time(0), tzinfo=JAPAN),
         slot_opens_minutes_before=SLOT_OPENS_MINUTES_BEFORE,
         keys=[
             KeyAtGate(
@@ -314,19 +339,16 @@ async def briefing(request: Request, gate: GateCode, desk: Desk) -> Response:
         ],
         voided=list(today.voided),
         admitted=list(today.admitted),
+        undone=list(today.undone),
+        partial=partial,
         counts=Counts(
             expected=today.expected,
             admitted=tally.admitted,
             refused=tally.refused,
             conflicts=tally.conflicts,
-            inside=len(today.admitted),
+            inside=today.inside,
         ),
-    ).model_dump_json()
-    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    headers = {"etag": etag, "cache-control": "private, no-cache"}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=_JSON, headers=headers)
+    )
 
 
 class ReverseBody(BaseModel):

@@ -219,28 +219,48 @@ async def reverse(tx: Transaction, scan_id: UUID, ticket: TicketState, *, at: da
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What a gate must know of one day at its facility; ids are sorted."""
+    """What a gate must know of one day at its facility; ids are sorted.
+
+    Of a whole day `undone` is empty; of the changes since a moment it names entries that stand no longer.
+    """
 
     expected: int
+    inside: int
     voided: Sequence[UUID]
     admitted: Sequence[UUID]
+    undone: Sequence[UUID]
 
 
-async def today(tx: Transaction, *, facility: str, day: date) -> Today:
-    """Return the day's tickets that are voided, and those that are inside already, at one facility."""
-    rows = (
-        await tx.execute(
-            "SELECT t.id, t.status = 'voided' AS voided, a.ticket_id IS NOT NULL AS entered FROM tickets t "
-            "LEFT JOIN admissions a ON a.ticket_id = t.id AND a.facility = :facility AND a.reversed_at IS NULL "
-            "WHERE t.visit_date = :day AND :facility = ANY(t.admits) ORDER BY t.id",
-            facility=facility,
-            day=day,
-        )
-    ).all()
+_TODAY = text(
+    """
+    SELECT t.id, t.status = 'voided' AS voided, t.voided_at, a.ticket_id IS NOT NULL AS entered, s.received_at,
+           u.reversed_at
+    FROM tickets t
+    LEFT JOIN admissions a ON a.ticket_id = t.id AND a.facility = :facility AND a.reversed_at IS NULL
+    LEFT JOIN scans s ON s.id = a.scan_id
+    LEFT JOIN LATERAL (
+        SELECT max(r.reversed_at) AS reversed_at FROM admissions r
+        WHERE r.ticket_id = t.id AND r.facility = :facility AND r.reversed_at IS NOT NULL
+    ) u ON true
+    WHERE t.visit_date = :day AND :facility = ANY(t.admits)
+    ORDER BY t.id
+    """
+)
+
+
+async def today(tx: Transaction, *, facility: str, day: date, since: datetime | None) -> Today:
+    """Return the day's voided tickets and those that are inside at one facility, or what changed since a moment."""
+    rows = (await tx.session.execute(_TODAY, {"facility": facility, "day": day})).all()
+
+    def fresh(at: datetime | None) -> bool:
+        return since is None or (at is not None and at >= since)
+
     return Today(
         expected=sum(not row.voided for row in rows),
-        voided=[row.id for row in rows if row.voided],
-        admitted=[row.id for row in rows if row.entered],
+        inside=sum(row.entered for row in rows),
+        voided=[row.id for row in rows if row.voided and fresh(row.voided_at)],
+        admitted=[row.id for row in rows if row.entered and fresh(row.received_at)],
+        undone=[row.id for row in rows if since and not row.entered and row.reversed_at and fresh(row.reversed_at)],
     )
 
 

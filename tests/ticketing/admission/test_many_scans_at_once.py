@@ -42,7 +42,7 @@ async def test_one_scan_id_sent_to_two_processes_at_once_is_answered_the_same(li
 
 
 async def test_any_mixture_of_gates_repeats_and_voids_keeps_one_entry(live_gate, port):
-    random = Random(11)  # noqa: S311 - a repeatable mixture
+    random = Random(11)
     tickets = issue(live_gate.url, 12, admits=["hpam", "shukkeien"], per_order=3)
     texts = [each.code for each in tickets] + [each.order_number for each in tickets[::3]] + ["junk"]
     requests = []

@@ -223,3 +223,26 @@ def test_a_briefing_tells_a_gate_all_it_needs_and_is_not_sent_twice(live_gate, p
     assert live_gate.ask(port, "GET", "/v1/gates/hpam-1/briefing", headers=etag)[0] == 304
     scan(live_gate, port, "junk")
     assert live_gate.ask(port, "GET", "/v1/gates/hpam-1/briefing", headers=etag)[0] == 200
+
+
+def test_a_gate_may_ask_for_what_changed_since_its_last_briefing(live_gate, port):
+    entered, undone, cancelled, untouched = issue(live_gate.url, 4)
+    cursor = live_gate.ask(port, "GET", "/v1/gates/hpam-1/briefing")[1]["cursor"]
+    scan_id = uuid4()
+    scan(live_gate, port, entered.code)
+    scan(live_gate, port, undone.code, scan_id=scan_id)
+    supervisor = live_gate.token(Role.SUPERVISOR)
+    live_gate.ask(port, "POST", f"/v1/gates/hpam-1/scans/{scan_id}/reverse", {"reason": "x"}, token=supervisor)
+    live_gate.execute(
+        "UPDATE tickets SET status = 'voided', voided_at = now(), version = version + 1 WHERE id = %s", cancelled.id
+    )
+    changes = live_gate.ask(port, "GET", f"/v1/gates/hpam-1/briefing?since={cursor}")[1]
+    assert changes["partial"] is True
+    assert str(entered.id) in changes["admitted"]
+    assert str(undone.id) in changes["undone"]
+    assert str(cancelled.id) in changes["voided"]
+    listed = {*changes["admitted"], *changes["undone"], *changes["voided"]}
+    assert str(untouched.id) not in listed
+    yesterday = (NOW - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    whole = live_gate.ask(port, "GET", f"/v1/gates/hpam-1/briefing?since={yesterday}")[1]
+    assert whole["partial"] is False
