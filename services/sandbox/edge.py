@@ -39,12 +39,14 @@ async def with_faults(
     sandbox: Sandbox,
     provider: str,
     operation: str,
-    act: Callable[[], Awaitable[Response]],
+    act: Callable[[float], Awaitable[Response]],
     *,
     error: Callable[[], JSONResponse],
     maintenance: Callable[[], JSONResponse],
 ) -> Response:
     """Do a request as the waiting faults want it: not, slowly, or with its answer lost.
+
+    `act` takes the seconds that it is to pause with its idempotency key held.
 
     `timeout` and `error_500_after_success` do what was asked and lose the answer: the caller cannot know.
     """
@@ -55,14 +57,13 @@ async def with_faults(
         case "error_500":
             return error()
         case "error_500_after_success":
-            await act()
+            await act(0)
             return error()
         case "timeout":
-            await act()
+            await act(0)
             await asyncio.sleep(sandbox.settings.timeout_fault_seconds)
             return error()
         case "slow_ms":
-            await asyncio.sleep(fault.slow_ms / 1000 if fault is not None else 0)
-            return await act()
+            return await act(fault.slow_ms / 1000 if fault is not None else 0)
         case _:
-            return await act()
+            return await act(0)

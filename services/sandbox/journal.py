@@ -139,6 +139,7 @@ class Journal:
         self._file = file
         self._shelves: dict[str, Shelf[Any]] = {}
         self._handle: int | None = None
+        self._lock: int | None = None
         self._bytes = 0
         self._bytes_compacted = 0
         self._open_change: Line | None = None
@@ -163,6 +164,7 @@ class Journal:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
+            self._lock = None
             raise JournalInUseError(
                 f"Another sandbox uses {self._file}. Stop it, or set MOMIJI_SANDBOX_JOURNAL_FILE to another file."
             ) from None
@@ -174,8 +176,10 @@ class Journal:
         """Let go of the file."""
         if self._handle is not None:
             os.close(self._handle)
-            os.close(self._lock)
             self._handle = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -216,8 +220,10 @@ class Journal:
                     log.warning("a torn journal line is left out", extra={"line": number, "file": str(self._file)})
                     continue
                 for kind, object_id, said in line:
-                    if kind in self._shelves:
+                    try:
                         self._shelves[kind].load(object_id, said)
+                    except (KeyError, TypeError):  # written by a version that knew other things
+                        log.warning("an unknown journal entry is left out", extra={"kind": kind, "id": object_id})
 
     def _compact(self) -> None:
         assert self._file is not None  # noqa: S101 - open() has looked

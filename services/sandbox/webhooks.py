@@ -140,7 +140,7 @@ class Sender:
                 headers=headers,
                 timeout=timeout,
             )
-        except httpx.HTTPError as problem:
+        except (httpx.HTTPError, httpx.InvalidURL) as problem:
             log.info("a webhook was not taken", extra={"provider": delivery.provider, "problem": str(problem)})
             return False
         return ACCEPTED_MIN <= answer.status_code < ACCEPTED_END

@@ -15,10 +15,16 @@ import httpx
 import pytest
 import uvicorn
 
+from kernel.clock import SystemClock
 from sandbox.app import create_app
 from sandbox.settings import SandboxSettings
 
 PATIENCE_SECONDS = 5.0
+
+
+@pytest.fixture(name="free_port")
+def find_free_port():
+    return free_port
 
 
 def free_port():
@@ -110,57 +116,6 @@ def catcher():
     server.server_close()
 
 
-@dataclass
-class Live:
-    """A running sandbox."""
-
-    url: str
-    settings: SandboxSettings
-    client: httpx.Client
-    catcher: Catcher
-
-    # PayPay's merchant: signs as the published description says, on its own, not by the sandbox's code.
-    def paypay(self, method, path, body=None, *, nonce=None, epoch=None, merchant=None, secret=None, content=None):
-        raw = content if content is not None else (b"" if body is None else json.dumps(body).encode())
-        kind = "application/json" if raw else "empty"
-        nonce = nonce or secrets.token_hex(4)
-        epoch = str(epoch or int(time.time()))
-        digest = "empty" if not raw else base64.b64encode(hashlib.md5(kind.encode() + raw).digest()).decode()
-        text = "\n".join([path, method, nonce, epoch, kind, digest])
-        key = (secret or self.settings.paypay_api_secret.get_secret_value()).encode()
-        mac = base64.b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
-        headers = {
-            "authorization": f"hmac OPA-Auth:{self.settings.paypay_api_key}:{mac}:{nonce}:{epoch}:{digest}",
-            "x-assume-merchant": merchant or self.settings.paypay_merchant_id,
-        } | ({"content-type": kind} if raw else {})
-        return self.client.request(method, f"/paypay{path}", content=raw or None, headers=headers)
-
-    def code(self, payment="order-1", amount=500, **more):
-        said = {
-            "merchantPaymentId": payment,
-            "amount": {"amount": amount, "currency": "JPY"},
-            "codeType": "ORDER_QR",
-            "requestedAt": int(time.time()),
-        }
-        return self.paypay("POST", "/v2/codes", said | more)
-
-    def komoju(self, method, path, body=None, *, key=None, secret=None):
-        headers = {"x-komoju-idempotency": key} if key else {}
-        auth = (secret or self.settings.komoju_secret_key.get_secret_value(), "")
-        return self.client.request(method, f"/komoju/api/v1{path}", json=body, headers=headers, auth=auth)
-
-    def numbers(self, order="order-1", amount=1000, key=None, **more):
-        return self.komoju("POST", "/payments", pay_easy(order, amount) | more, key=key)
-
-    def pay(self, url, outcome="pay"):
-        return self.client.post("/payers", json={"checkout_url": url, "outcome": outcome})
-
-    def fault(self, provider, kind, operation="*", count=1):
-        said = {"provider": provider, "operation": operation, "kind": kind, "count": count}
-        answer = self.client.post("/faults", json=said)
-        assert answer.status_code == 201, answer.text
-
-
 def pay_easy(order, amount):
     return {
         "amount": amount,
@@ -176,6 +131,59 @@ def pay_easy(order, amount):
             "given_name_kana": "タロウ",
         },
     }
+
+
+@dataclass
+class Live:
+    """A running sandbox."""
+
+    url: str
+    settings: SandboxSettings
+    client: httpx.Client
+    catcher: Catcher
+
+    # PayPay's merchant: signs as the published description says, on its own, not by the sandbox's code.
+    def paypay(self, method, path, body=None, *, nonce=None, epoch=None, merchant=None, secret=None, content=None):
+        raw = content if content is not None else (b"" if body is None else json.dumps(body).encode())
+        kind = "application/json" if raw else "empty"
+        nonce = nonce or secrets.token_hex(4)
+        epoch = str(epoch or int(SystemClock().now().timestamp()))
+        digest = "empty" if not raw else base64.b64encode(hashlib.md5(kind.encode() + raw).digest()).decode()  # noqa: S324
+        text = f"{path}\n{method}\n{nonce}\n{epoch}\n{kind}\n{digest}"
+        key = (secret or self.settings.paypay_api_secret.get_secret_value()).encode()
+        mac = base64.b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
+        headers = {
+            "authorization": f"hmac OPA-Auth:{self.settings.paypay_api_key}:{mac}:{nonce}:{epoch}:{digest}",
+            "x-assume-merchant": merchant or self.settings.paypay_merchant_id,
+        } | ({"content-type": kind} if raw else {})
+        return self.client.request(method, f"/paypay{path}", content=raw or None, headers=headers)
+
+    def code(self, payment="order-1", amount=500, **more):
+        said = {
+            "merchantPaymentId": payment,
+            "amount": {"amount": amount, "currency": "JPY"},
+            "codeType": "ORDER_QR",
+            "requestedAt": int(SystemClock().now().timestamp()),
+        }
+        return self.paypay("POST", "/v2/codes", said | more)
+
+    def komoju(self, method, path, body=None, *, key=None, secret=None):
+        headers = {"x-komoju-idempotency": key} if key else {}
+        auth = (secret or self.settings.komoju_secret_key.get_secret_value(), "")
+        return self.client.request(method, f"/komoju/api/v1{path}", json=body, headers=headers, auth=auth)
+
+    def numbers(self, order="order-1", amount=1000, key=None, **more):
+        return self.komoju("POST", "/payments", pay_easy(order, amount) | more, key=key)
+
+    pay_easy = staticmethod(pay_easy)
+
+    def pay(self, url, outcome="pay"):
+        return self.client.post("/payers", json={"checkout_url": url, "outcome": outcome})
+
+    def fault(self, provider, kind, operation="*", count=1):
+        said = {"provider": provider, "operation": operation, "kind": kind, "count": count}
+        answer = self.client.post("/faults", json=said)
+        assert answer.status_code == 201, answer.text
 
 
 @pytest.fixture

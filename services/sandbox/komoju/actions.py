@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from kernel.clock import Clock
@@ -53,7 +54,7 @@ class KomojuDesk:
             if payment.status == "authorized":
                 self._watch(payment)
         for each in self.store.requests.by("open", "open"):
-            self._later(each.settles_at - self._seconds(), lambda request=each.id: self.settle_refund(request))
+            self._later(each.settles_at - self._seconds(), partial(self.settle_refund, each.id))
 
     def now(self) -> int:
         """The present as an epoch in seconds."""

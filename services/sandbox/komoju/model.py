@@ -15,7 +15,7 @@ class KomojuError(Exception):
     def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.body = {"error": {"code": code, "message": message, "param": param, "details": {}}}
+        self.body: dict[str, Any] = {"error": {"code": code, "message": message, "param": param, "details": {}}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -60,11 +61,12 @@ async def _enter(request: Request, operation: str, handler: Handler) -> Response
     body = await bounded_body(request)
     _require_key(request, sandbox)
 
-    async def act() -> Response:
+    async def act(pause: float) -> Response:
         request.state.said = _read(request, body)
         if request.method != "POST":
+            await asyncio.sleep(pause)
             return await _guarded(handler, request)
-        return await _once(request, sandbox, body, handler)
+        return await _once(request, sandbox, body, handler, pause)
 
     return await with_faults(
         sandbox,
@@ -109,9 +111,10 @@ def _read(request: Request, body: bytes) -> Any:
         raise KomojuError(400, "bad_request", "The body is neither JSON nor a form that can be read.") from None
 
 
-async def _once(request: Request, sandbox: Sandbox, body: bytes, handler: Handler) -> Response:
+async def _once(request: Request, sandbox: Sandbox, body: bytes, handler: Handler, pause: float) -> Response:
     key = request.headers.get("x-komoju-idempotency", "")
     if not key:
+        await asyncio.sleep(pause)
         return await _guarded(handler, request)
     if len(key) > KEY_CHARS_MAX or not key.isascii():
         raise KomojuError(400, "bad_request", f"Idempotency keys have at most {KEY_CHARS_MAX} ASCII characters.")
@@ -125,6 +128,7 @@ async def _once(request: Request, sandbox: Sandbox, body: bytes, handler: Handle
     if not sandbox.answers.begin("komoju", key):
         raise KomojuError(409, "conflict", "A request with this idempotency key is in progress. Try again later.")
     try:
+        await asyncio.sleep(pause)
         with sandbox.journal.change():  # The deed and its answer are kept together or not at all.
             answer = await _guarded(handler, request)
             text = bytes(answer.body).decode()

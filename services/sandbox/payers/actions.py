@@ -79,7 +79,7 @@ class Finder:
                 self._require_fetchable(url, at)
                 try:
                     answer = await client.get(self._internal(at), headers={"accept": "text/html"})
-                except httpx.HTTPError as problem:
+                except (httpx.HTTPError, httpx.InvalidURL) as problem:
                     raise self._nothing(url, f"{type(problem).__name__} at {at}") from None
                 if answer.is_redirect:
                     at = urljoin(at, answer.headers["location"])

@@ -37,7 +37,8 @@ class PayPayDesk:
 
     def create(self, code: Code) -> Code:
         """Make a code. Raises PayPayError (DUPLICATE_DYNAMIC_QR_REQUEST) for a used merchantPaymentId."""
-        if self.store.codes.get(code.id) is not None:
+        known = self.store.codes.get(code.id)
+        if known is not None and known.status != "DELETED":
             raise PayPayError(model.DUPLICATE_DYNAMIC_QR_REQUEST, "The merchantPaymentId was used before.")
         return self.store.codes.put(code)
 
@@ -46,9 +47,7 @@ class PayPayDesk:
         code = self.store.by_code(code_id)
         if code is None:
             raise PayPayError(model.DYNAMIC_QR_NOT_FOUND, "There is no such code.")
-        if code.status != "CREATED":
-            raise PayPayError(model.DYNAMIC_QR_ALREADY_PAID, f"The code is {code.status}.")
-        self.store.codes.drop(code.id)
+        self.store.codes.put(model.delete(code))
 
     def pay(self, code: Code, *, late: bool = False) -> Code:
         """Let the payer pay. Raises PayPayError if it is not open (`late` ignores the expiry)."""

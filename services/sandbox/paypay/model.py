@@ -13,6 +13,7 @@ BASIS_POINTS = 10_000
 CANCEL_UNTIL = time(0, 14, 59)
 
 SUCCESS = ("SUCCESS", "08100001", 200)
+REQUEST_ACCEPTED = ("REQUEST_ACCEPTED", "08100001", 202)
 UNAUTHORIZED = ("UNAUTHORIZED", "08100016", 401)
 MAINTENANCE_MODE = ("MAINTENANCE_MODE", "08100999", 503)
 INTERNAL_SERVER_ERROR = ("INTERNAL_SERVER_ERROR", "08101000", 500)
@@ -52,7 +53,7 @@ class Code:
     store_id: str | None = None
     terminal_id: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
-    status: str = "CREATED"  # CREATED, COMPLETED, FAILED, CANCELED, REFUNDED
+    status: str = "CREATED"  # CREATED, COMPLETED, FAILED, CANCELED, REFUNDED; our own: DELETED
     payment_id: str | None = None
     accepted_at: int = 0
     canceled_at: int | None = None
@@ -81,8 +82,8 @@ class Refund:
 
 
 def pay(code: Code, *, at: int, payment_id: str, fee_basis_points: int, late: bool = False) -> Code:
-    """Take the payer's money. `late` ignores the expiry, as a fault."""
-    if code.status != "CREATED":
+    """Take the payer's money. `late` ignores expiry and deletion, as a fault."""
+    if code.status != "CREATED" and not (late and code.status == "DELETED"):
         raise PayPayError(DYNAMIC_QR_ALREADY_PAID, f"The code is {code.status} and cannot be paid.")
     if at >= code.expires_at and not late:
         raise PayPayError(DYNAMIC_QR_NOT_FOUND, "The code has expired.")
@@ -95,6 +96,15 @@ def decline(code: Code, *, payment_id: str) -> Code:
     if code.status != "CREATED":
         raise PayPayError(DYNAMIC_QR_ALREADY_PAID, f"The code is {code.status} and cannot be paid.")
     return replace(code, status="FAILED", payment_id=payment_id)
+
+
+def delete(code: Code) -> Code:
+    """Delete an unpaid code; what is left of it can only be paid by a fault."""
+    if code.status == "DELETED":
+        raise PayPayError(DYNAMIC_QR_NOT_FOUND, "There is no such code.")
+    if code.status != "CREATED":
+        raise PayPayError(DYNAMIC_QR_ALREADY_PAID, f"The code is {code.status}.")
+    return replace(code, status="DELETED")
 
 
 def cancel(code: Code, *, at: int) -> Code:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import Callable, Coroutine
@@ -56,7 +57,8 @@ async def _enter(
     if request.headers.get("x-assume-merchant", "") != sandbox.settings.paypay_merchant_id:
         raise PayPayError(model.UNAUTHORIZED, "X-ASSUME-MERCHANT is missing or not a merchant of this key.")
 
-    async def act() -> Response:
+    async def act(pause: float) -> Response:
+        await asyncio.sleep(pause)
         request.state.body = body
         return await handler(request)
 
@@ -176,7 +178,7 @@ def _payment_json(request: Request, code: Code) -> dict[str, Any]:
     if not code.paid and code.status == "CREATED":
         # An unpaid code is CREATED, also after its expiry: so says PayPay's own help page.
         return {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
-    said = {
+    said: dict[str, Any] = {
         "paymentId": code.payment_id,
         "status": code.status,
         "acceptedAt": code.accepted_at,
@@ -250,13 +252,12 @@ async def show_payment(request: Request, payment: str) -> Response:
 async def cancel_payment(request: Request, payment: str) -> Response:
     """Cancel a payment: 202 accepted."""
     sandbox_of(request).paypay.cancel(_code(request, payment))
-    code, code_id, _ = ("REQUEST_ACCEPTED", "08100001", 202)
-    return _result((code, code_id, 202), "Request accepted")
+    return _result(model.REQUEST_ACCEPTED, "Request accepted")
 
 
 def _code(request: Request, payment: str) -> Code:
     found = sandbox_of(request).paypay.store.codes.get(payment)
-    if found is None:
+    if found is None or found.status == "DELETED":
         raise PayPayError(model.DYNAMIC_QR_PAYMENT_NOT_FOUND, "There is no payment with this merchantPaymentId.")
     return found
 

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kernel.clock import Clock
@@ -51,7 +52,7 @@ class StripeDesk:
             if session.status == "open":
                 self._watch(session)
         for refund in self.store.refunds.by("open", "open"):
-            self._later(refund.settles_at - self._seconds(), lambda each=refund.id: self.settle_refund(each))
+            self._later(refund.settles_at - self._seconds(), partial(self.settle_refund, refund.id))
 
     def now(self) -> int:
         """The present as Stripe counts it."""
@@ -89,6 +90,8 @@ class StripeDesk:
 
     def force_paid(self, session: Session) -> tuple[Session, Intent]:
         """Pay a session after it ended: not what Stripe does, but a fault that our side must survive."""
+        if session.status == "complete":
+            raise CannotError("This Checkout Session is already paid.")
         with self._journal.change():
             if session.status == "open":
                 session = self.expire(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -22,6 +23,7 @@ from sandbox.stripe.model import CannotError
 from sandbox.wiring import Sandbox
 
 KEY_CHARS_MAX = 255
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 # Stripe keeps no answer for requests that it refused before it began to work.
 KEPT_STATUS = frozenset({200, 402})
 
@@ -29,7 +31,7 @@ KEPT_STATUS = frozenset({200, 402})
 class StripeRoute(APIRoute):
     """A route of Stripe's API; its first tag is the operation that faults name."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """Put the front door before the handler."""
         handler = super().get_route_handler()
         operation = str(self.tags[0]) if self.tags else "other"
@@ -53,18 +55,17 @@ def _answer(refused: StripeError) -> JSONResponse:
     return JSONResponse(refused.body, status_code=refused.status)
 
 
-async def _enter(
-    request: Request, operation: str, handler: Callable[[Request], Coroutine[Any, Any, Response]]
-) -> Response:
+async def _enter(request: Request, operation: str, handler: Handler) -> Response:
     sandbox = sandbox_of(request)
     body = await bounded_body(request)
     _require_key(request, sandbox)
 
-    async def act() -> Response:
+    async def act(pause: float) -> Response:
         request.state.params = forms.parse(request.url.query if request.method == "GET" else body.decode())
         if request.method != "POST":
+            await asyncio.sleep(pause)
             return await handler(request)
-        return await _once(request, sandbox, body, handler)
+        return await _once(request, sandbox, body, handler, pause)
 
     return await with_faults(
         sandbox,
@@ -95,11 +96,10 @@ def _require_key(request: Request, sandbox: Sandbox) -> None:
         raise StripeError(f"Invalid API Key provided: {said[:8]}****", status=401, code="api_key_invalid")
 
 
-async def _once(
-    request: Request, sandbox: Sandbox, body: bytes, handler: Callable[[Request], Coroutine[Any, Any, Response]]
-) -> Response:
+async def _once(request: Request, sandbox: Sandbox, body: bytes, handler: Handler, pause: float) -> Response:
     key = request.headers.get("idempotency-key", "")
     if not key:
+        await asyncio.sleep(pause)
         return await handler(request)
     if len(key) > KEY_CHARS_MAX:
         raise StripeError(f"Idempotency keys may only be up to {KEY_CHARS_MAX} characters.", kind="idempotency_error")
@@ -123,6 +123,7 @@ async def _once(
             code="idempotency_key_in_use",
         )
     try:
+        await asyncio.sleep(pause)
         with sandbox.journal.change():  # The deed and its answer are kept together or not at all.
             try:
                 answer = await handler(request)

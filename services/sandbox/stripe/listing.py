@@ -71,14 +71,15 @@ def look_up(store: StripeStore, base: str, object_id: str) -> dict[str, Any] | N
     """Return any object by its id, as JSON."""
     if (intent := store.intents.get(object_id)) is not None:
         return shapes.intent(intent, base)
-    if (charge := store.charges.get(object_id)) is not None:
-        return shapes.charge(charge)
-    if (entry := store.balance.get(object_id)) is not None:
-        return shapes.balance(entry)
-    if (refund := store.refunds.get(object_id)) is not None:
-        return shapes.refund(refund)
-    if (dispute := store.disputes.get(object_id)) is not None:
-        return shapes.dispute(dispute)
-    if (payout := store.payouts.get(object_id)) is not None:
-        return shapes.payout(payout)
+    plain: tuple[tuple[Shelf[Any], Callable[[Any], dict[str, Any]]], ...] = (
+        (store.charges, shapes.charge),
+        (store.balance, shapes.balance),
+        (store.refunds, shapes.refund),
+        (store.disputes, shapes.dispute),
+        (store.payouts, shapes.payout),
+    )
+    for shelf, shape in plain:
+        found = shelf.get(object_id)
+        if found is not None:
+            return shape(found)
     return None
