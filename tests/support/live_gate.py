@@ -89,7 +89,7 @@ class LiveGate:
             },
         )
         try:
-            with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own address
+            with urllib.request.urlopen(request) as answer:
                 return answer.status, json.loads(answer.read() or b"{}") | {"_etag": answer.headers.get("etag")}
         except urllib.error.HTTPError as problem:
             return problem.code, json.loads(problem.read() or b"{}")
