@@ -37,14 +37,22 @@ class EventTooLargeError(ValueError):
 HEADER_BYTES_RESERVED = 4_096  # For the headers and the key, which are written by the relay.
 
 
+def _payload_of(fact: Fact, subject: str) -> str:
+    payload = fact.model_dump_json()
+    bytes_count = len(payload.encode())
+    if bytes_count > RECORD_BYTES_MAX - HEADER_BYTES_RESERVED:
+        raise EventTooLargeError(
+            f"{fact.TYPE} of {subject} takes {bytes_count} bytes, above the stream's {RECORD_BYTES_MAX}. Carry less."
+        )
+    return payload
+
+
 async def write_event(tx: Transaction, fact: Fact, *, subject: str, version: int, event_id: UUID, at: datetime) -> None:
     """Insert one event into the outbox of this transaction and wake the relay on commit.
 
     Raises EventTooLargeError before anything is written.
     """
-    payload = fact.model_dump_json()
-    if len(payload.encode()) > RECORD_BYTES_MAX - HEADER_BYTES_RESERVED:
-        raise EventTooLargeError(f"{fact.TYPE} of {subject} takes {len(payload)} characters, too many for the stream.")
+    payload = _payload_of(fact, subject)
     await tx.session.execute(
         _INSERT,
         {
@@ -87,12 +95,15 @@ _INSERT_MANY = text(
 
 
 async def write_events(tx: Transaction, events: Sequence[Pending]) -> None:
-    """Insert many events in one statement, in their order, and wake the relay on commit."""
+    """Insert many events in one statement, in their order, and wake the relay on commit.
+
+    Raises EventTooLargeError before anything is written.
+    """
     if not events:
         return
     given = (
         f'{{"id":"{each.event_id}","aggregatetype":"{each.fact.AGGREGATE}","aggregateid":{json.dumps(each.subject)},'
-        f'"version":{each.version},"type":"{each.fact.TYPE}","payload":{each.fact.model_dump_json()},'
+        f'"version":{each.version},"type":"{each.fact.TYPE}","payload":{_payload_of(each.fact, each.subject)},'
         f'"correlation_id":{json.dumps(each.correlation_id)},"shard":{shard_of(each.subject)},'
         f'"at":"{each.at.isoformat()}"}}'
         for each in events
