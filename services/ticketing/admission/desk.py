@@ -120,8 +120,8 @@ def _ends(verified_token: str) -> float:
     return float(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"])
 
 
-def desk_of(request: Request) -> GateDesk:
-    """Return the bundle that app.py made."""
+async def desk_of(request: Request) -> GateDesk:
+    """Return the bundle that app.py made. It is async because FastAPI gives every other dependency a thread."""
     desk = request.app.state.gate
     assert isinstance(desk, GateDesk)  # noqa: S101 - app.py makes it before the first request
     return desk
