@@ -12,6 +12,7 @@ from sandbox.idempotency import Answers
 from sandbox.journal import Journal
 from sandbox.komoju.actions import KomojuDesk
 from sandbox.komoju.actions import sign as sign_komoju
+from sandbox.payers.finder import Finder
 from sandbox.paypay.actions import PayPayDesk
 from sandbox.paypay.signing import Doorman
 from sandbox.settings import SandboxSettings
@@ -30,6 +31,7 @@ class Sandbox:
     faults: Faults
     answers: Answers
     sender: Sender
+    finder: Finder
     doorman: Doorman
     stripe: StripeDesk
     paypay: PayPayDesk
@@ -45,6 +47,7 @@ class Sandbox:
     async def stop(self) -> None:
         """Stop sending and let go of the journal."""
         await self.sender.stop()
+        await self.finder.close()
         self.journal.close()
 
 
@@ -76,6 +79,7 @@ def wire(settings: SandboxSettings, clock: Clock) -> Sandbox:
         faults=faults,
         answers=Answers(journal),
         sender=sender,
+        finder=Finder(settings),
         doorman=Doorman(key=settings.paypay_api_key, secret=settings.paypay_api_secret.get_secret_value()),
         stripe=StripeDesk(settings, clock, journal, sender, _later),
         paypay=PayPayDesk(settings, clock, journal, sender),

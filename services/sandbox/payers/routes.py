@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.edge import sandbox_of
-from sandbox.payers.actions import Finder, Outcome, act
+from sandbox.payers.actions import Outcome, act
 
 router = APIRouter(tags=["payers"])
 
@@ -35,7 +35,7 @@ async def pay(request: Request, said: NewPayer) -> Paid:
     422 if no payment of this sandbox is found, or if its state does not allow the outcome.
     """
     sandbox = sandbox_of(request)
-    found = await Finder(sandbox.settings).find(said.checkout_url)
+    found = await sandbox.finder.find(said.checkout_url)
     return Paid(
         provider=found.provider,
         payment=found.payment,
