@@ -6,8 +6,11 @@ import shutil
 from collections.abc import Mapping
 from importlib.resources import files
 
-from console.installation import SERVICES, Installation
+from console.installation import SERVICES, CannotStartError, Installation
+from kernel.clock import SystemClock
 from kernel.migrations import migrate
+from kernel.refusals import Refusal
+from kernel.rows import Database
 from kernel.stream import open_stream
 from kernel.stream.protocol import dead_letter_topic_of, topic_of
 
@@ -24,6 +27,46 @@ def migrate_all(
     if not installation.facilities_file.exists():
         shutil.copyfile(str(files("ticketing") / EXAMPLE_FACILITIES), installation.facilities_file)
     load_facilities(urls["ticketing"], installation.facilities_file)
+
+
+def migrate_from_environment(environment: Mapping[str, str], *, only: str | None) -> None:
+    """Migrate the databases that MOMIJI_*_DATABASE_URL name, create the topics, load the facilities once.
+
+    Raises CannotStartError naming the variable that is missing.
+    """
+    for service in [only] if only else SERVICES:
+        variable = f"MOMIJI_{service.upper()}_DATABASE_URL"
+        if not environment.get(variable):
+            raise CannotStartError(f"{variable} is not set. Give the address of the database to migrate.")
+        migrate(service, environment[variable])
+    create_topics(
+        environment.get("MOMIJI_STREAM", "postgres"),
+        environment.get("MOMIJI_STREAM_DATABASE_URL", ""),
+        environment.get("MOMIJI_KAFKA_BOOTSTRAP", "127.0.0.1:9092"),
+    )
+    if only in {None, "ticketing"}:
+        given = environment.get("MOMIJI_FACILITIES_FILE")
+        load_facilities(
+            environment["MOMIJI_TICKETING_DATABASE_URL"],
+            Path(given) if given else Path(str(files("ticketing") / EXAMPLE_FACILITIES)),
+        )
+
+
+def load_facilities(url: str, file: Path) -> int:
+    """Import a facilities file into ticketing's database; return how many facilities changed."""
+    from ticketing.facilities.actions import import_file
+
+    async def load() -> int:
+        database = Database(url, service="ticketing", pool_size_max=1)
+        try:
+            return await import_file(database, file, at=SystemClock().now(), by="momiji migrate")
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(load())
+    except Refusal as wrong:
+        raise CannotStartError(f"{file}: {wrong.detail}") from wrong
 
 
 def create_topics(stream: str, stream_url: str, kafka_bootstrap: str) -> None:

@@ -1,0 +1,1 @@
+"""Facilities: what is sold, when, for how much, and to how many."""

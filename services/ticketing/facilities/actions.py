@@ -1,0 +1,167 @@
+"""What is done with facilities: import documents, and keep the current book in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+
+import holidays
+from sqlalchemy.exc import SQLAlchemyError
+
+from kernel.clock import business_date
+from kernel.rows import Database, Transaction
+from ticketing.facilities import store
+from ticketing.facilities.document import (
+    AuthorityDocument,
+    FacilityDocument,
+    FacilityDocumentWrong,
+    as_json,
+    read_book,
+    read_facility,
+)
+from ticketing.facilities.model import ALL_DAY, Authority, Facility, Gate, Words
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 30.0
+YEARS_AROUND = 3
+
+
+@cache
+def japanese_holidays(year: int) -> frozenset[date]:
+    """Return the national holidays of the years around one (国民の祝日に関する法律, by the package `holidays`)."""
+    return frozenset(holidays.country_holidays("JP", years=range(year - 1, year + YEARS_AROUND)))
+
+
+@dataclass(frozen=True)
+class FacilityBook:
+    """All facilities as they are now. It never changes; a newer book replaces it."""
+
+    facilities: Mapping[str, Facility]
+    authorities: Mapping[str, Authority]
+
+    def get(self, code: str) -> Facility | None:
+        """Return a facility by its code."""
+        return self.facilities.get(code)
+
+    def all(self) -> tuple[Facility, ...]:
+        """Return every facility, by number."""
+        return tuple(self.facilities.values())
+
+    def gate(self, code: str) -> Gate | None:
+        """Return a gate by its code."""
+        return next((gate for each in self.facilities.values() for gate in each.gates if gate.code == code), None)
+
+    @staticmethod
+    def holidays(day: date) -> frozenset[date]:
+        """Return the holidays around a day."""
+        return japanese_holidays(day.year)
+
+
+async def import_documents(
+    tx: Transaction,
+    authorities: Iterable[AuthorityDocument],
+    documents: Iterable[FacilityDocument],
+    *,
+    at: datetime,
+    by: str,
+) -> int:
+    """Write every document that differs from its newest revision; return how many did.
+
+    Raises FacilityDocumentWrong if a number changes or was ever another facility's: codes carry numbers.
+    """
+    for authority in authorities:
+        await store.put_authority(tx, code=authority.code, name_ja=authority.name.ja, name_en=authority.name.en)
+    current = {str(document["code"]): (revision, document) for revision, document in await store.current_documents(tx)}
+    changed = 0
+    for document in documents:
+        text = as_json(document)
+        revision, before = current.get(document.code, (0, None))
+        if before is not None and store.dumped(before) == text:
+            continue
+        holder = await store.number_holder(tx, document.number)
+        if holder not in {None, document.code} or (before is not None and before["number"] != document.number):
+            raise FacilityDocumentWrong(
+                at=f"{document.code}.number", problem="ticket codes carry the number; it can neither change nor move"
+            )
+        await store.add_revision(
+            tx,
+            code=document.code,
+            revision=revision + 1,
+            number=document.number,
+            authority=document.authority,
+            document=text,
+            at=at,
+            by=by,
+        )
+        await _spread_capacities(tx, document.read(), from_day=business_date(at))
+        changed += 1
+    return changed
+
+
+async def _spread_capacities(tx: Transaction, facility: Facility, *, from_day: date) -> None:
+    for product in facility.products:
+        slots = [(slot.starts_at, slot.capacity) for slot in product.slots] or [(ALL_DAY, product.capacity)]
+        for starts_at, capacity in slots:
+            await store.set_capacity(
+                tx,
+                facility=facility.code,
+                pool=product.pool,
+                starts_at=starts_at,
+                capacity=capacity,
+                from_day=from_day,
+            )
+
+
+async def import_file(database: Database, file: Path, *, at: datetime, by: str) -> int:
+    """Import a file of facilities in one transaction; return how many changed."""
+    book = read_book(file)
+    async with database.transaction("import") as tx:
+        return await import_documents(tx, book.authorities, book.facilities, at=at, by=by)
+
+
+async def load_book(tx: Transaction) -> FacilityBook:
+    """Return all facilities as they are now."""
+    facilities = [read_facility(document) for _, document in await store.current_documents(tx)]
+    authorities = [Authority(code, Words(ja, en)) for code, ja, en in await store.authorities(tx)]
+    return FacilityBook({facility.code: facility for facility in facilities}, {each.code: each for each in authorities})
+
+
+class BookKeeper:
+    """Holds the current book for one process, and reads it again when somebody changed it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.current = FacilityBook({}, {})
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read the book and keep it fresh until stopped."""
+        await self.refresh()
+        self._task = asyncio.create_task(self._keep_fresh(), name="facility book")
+
+    async def stop(self) -> None:
+        """Stop keeping it fresh."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def refresh(self) -> None:
+        """Read the book once."""
+        async with self._database.transaction("book") as tx:
+            self.current = await load_book(tx)
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.refresh()
+            except SQLAlchemyError:
+                log.warning("the facility book could not be read again; the one before stays")
