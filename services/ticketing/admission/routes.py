@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -170,7 +170,8 @@ def _parse(body: object, *, at: datetime, gate: Gate, by: Principal, desk: GateD
     if moment is None or moment.tzinfo is None or not 2000 <= moment.year <= 9000:  # noqa: PLR2004 - years
         raise Invalid(problem="scanned_at is a moment with its offset, such as 2026-11-23T10:02:00+09:00.")
     claim = _claim(body) if offline else None
-    return new_scan(desk, scan_id, code, gate=gate, by=by, scanned_at=moment, at=at, claim=claim)
+    # In UTC, as the database gives it back: a repeat must read the same to the letter.
+    return new_scan(desk, scan_id, code, gate=gate, by=by, scanned_at=moment.astimezone(UTC), at=at, claim=claim)
 
 
 def new_scan(

@@ -77,6 +77,16 @@ def test_the_same_scan_is_answered_the_same_for_ever(live_gate, port):
     assert live_gate.rows("SELECT count(*) FROM scans WHERE id = %s", scan_id) == [(1,)]
 
 
+@pytest.mark.parametrize("offset", ["+09:00", "+23:59", "-00:30:15.250000"])
+def test_a_repeat_reads_the_same_whatever_clock_the_gate_has(live_gate, port, offset):
+    (ticket,) = issue(live_gate.url, 1)
+    hours = datetime.fromisoformat(f"2026-11-23T00:00:00{offset}").tzinfo
+    scan_id = uuid4()
+    first = scan(live_gate, port, ticket.code, scan_id=scan_id, at=NOW.astimezone(hours))
+    assert reason_of(first) == "ok"
+    assert scan(live_gate, port, ticket.code, scan_id=scan_id, at=NOW.astimezone(hours)) == first
+
+
 def test_a_scan_id_with_another_code_is_refused(live_gate, port):
     one, other = issue(live_gate.url, 2)
     scan_id = uuid4()
