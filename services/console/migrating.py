@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 
 from console.installation import SERVICES, CannotStartError, Installation
 from kernel.clock import SystemClock
@@ -71,8 +73,9 @@ def load_facilities(url: str, file: Path) -> int:
 
 def create_topics(stream: str, stream_url: str, kafka_bootstrap: str) -> None:
     """Create each service's topic and its dead-letter topic."""
-    kind = "kafka" if stream == "kafka" else "postgres"
-    opened = open_stream(kind, postgres_url=stream_url, kafka_bootstrap=kafka_bootstrap)
+    opened = open_stream(
+        "kafka" if stream == "kafka" else "postgres", postgres_url=stream_url, kafka_bootstrap=kafka_bootstrap
+    )
     try:
         topics = [topic_of(service) for service in SERVICES]
         opened.create_topics([*topics, *(dead_letter_topic_of(topic) for topic in topics)])
