@@ -42,9 +42,9 @@ _templates.filters["moment"] = lambda epoch: (
 
 def render(request: Request, template: str, /, *, status: int = 200, **context: object) -> HTMLResponse:
     """Render one page."""
-    base = sandbox_of(request).settings.base
+    merchant = sandbox_of(request).settings.merchant_name
     return HTMLResponse(
-        _templates.get_template(template).render(base=base, **context), status_code=status, headers=HEADERS
+        _templates.get_template(template).render(merchant=merchant, **context), status_code=status, headers=HEADERS
     )
 
 

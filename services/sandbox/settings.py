@@ -36,6 +36,7 @@ class SandboxSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8109, ge=0, le=65_535)
     public_url: str = "http://127.0.0.1:8109"
+    merchant_name: str = "もみじ（練習） / Momiji (practice)"  # who is paid, as the payer's pages say it
     journal_file: Path | None = None  # nothing is kept over a restart without one
     journal_bytes_max: int = Field(default=512 * 1024 * 1024, ge=1_024)
     objects_max: int = Field(default=50_000, ge=10)  # of each kind; the oldest are forgotten first
@@ -44,8 +45,9 @@ class SandboxSettings(BaseSettings):
     paypay_webhook_url: str = ""
     komoju_webhook_url: str = ""
     webhook_retry_seconds_min: float = Field(default=0.5, gt=0)
-    webhook_retry_seconds_max: float = Field(default=60.0, gt=0)
-    webhook_tries_max: int = Field(default=50, ge=1)
+    # Real providers pause for hours; a person at a demo does not.
+    webhook_retry_seconds_max: float = Field(default=10.0, gt=0)
+    webhook_tries_max: int = Field(default=1_000, ge=1)
 
     stripe_secret_key: SecretStr = SecretStr("sk_test_momiji_sandbox")
     stripe_webhook_secrets: tuple[SecretStr, ...] = (SecretStr("whsec_momiji_sandbox"),)

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -9,6 +10,11 @@ import httpx
 import pytest
 
 from sandbox.journal import Journal, JournalInUseError
+
+SESSION_BODY = (
+    "mode=payment&success_url=http://127.0.0.1/ok&line_items[0][price_data][currency]=jpy"
+    "&line_items[0][price_data][unit_amount]=500&line_items[0][price_data][product_data][name]=x"
+)
 
 
 @dataclass(frozen=True)
@@ -122,12 +128,8 @@ class Killable:
         self.client.close()
 
     def open(self, key):
-        body = (
-            "mode=payment&success_url=http://127.0.0.1/ok&line_items[0][price_data][currency]=jpy"
-            "&line_items[0][price_data][unit_amount]=500&line_items[0][price_data][product_data][name]=x"
-        )
         headers = {"authorization": "Bearer sk_test_momiji_sandbox", "idempotency-key": key}
-        return self.client.post("/stripe/v1/checkout/sessions", content=body, headers=headers).json()
+        return self.client.post("/stripe/v1/checkout/sessions", content=SESSION_BODY, headers=headers).json()
 
 
 def test_a_killed_sandbox_knows_everything_and_tells_what_it_had_not_told(tmp_path, catcher, free_port):
@@ -151,5 +153,46 @@ def test_a_killed_sandbox_knows_everything_and_tells_what_it_had_not_told(tmp_pa
             time.sleep(0.05)
         told = {each["data"]["object"]["id"] for each in catcher.events("stripe", "checkout.session.completed")}
         assert told == {sessions[number]["id"] for number in (0, 1, 2, 4)}
+    finally:
+        second.kill()
+
+
+def test_what_was_answered_before_a_kill_in_full_run_is_there_after_it(tmp_path, catcher, free_port):
+    port = free_port()
+    first = Killable(tmp_path, port, catcher.port)
+    answered = []
+
+    def buy(worker):
+        client = httpx.Client(base_url=first.url, trust_env=False)
+        try:
+            for number in range(10_000):
+                headers = {"authorization": "Bearer sk_test_momiji_sandbox", "idempotency-key": f"{worker}-{number}"}
+                opened = client.post("/stripe/v1/checkout/sessions", content=SESSION_BODY, headers=headers).json()
+                said = client.post("/payers", json={"checkout_url": opened["url"], "outcome": "pay"}).json()
+                answered.append((said["payment"], said["status"]))
+        except httpx.HTTPError:
+            pass  # the sandbox was killed
+        finally:
+            client.close()
+
+    workers = [threading.Thread(target=buy, args=(name,)) for name in "ab"]
+    for each in workers:
+        each.start()
+    deadline = time.monotonic() + 20
+    while len(answered) < 100 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    first.kill()
+    for each in workers:
+        each.join()
+    second = Killable(tmp_path, port, catcher.port)
+    try:
+        assert len(answered) >= 100
+        auth = ("sk_test_momiji_sandbox", "")
+        for session, status in answered:
+            found = second.client.get(f"/stripe/v1/checkout/sessions/{session}", auth=auth).json()
+            assert (status, found["payment_status"]) == ("succeeded", "paid")
+        books = second.client.get("/books").json()["stripe"]
+        assert books["count"] in range(len(answered), len(answered) + 3)  # at most one unanswered for each worker
+        assert books["captured"] == 500 * books["count"]
     finally:
         second.kill()

@@ -65,6 +65,9 @@ _SESSION = {
     "invoice_creation": FREE,
     "adaptive_pricing": FREE,
     "wallet_options": FREE,
+    "automatic_tax": FREE,
+    "allow_promotion_codes": TEXT,
+    "after_expiration": FREE,
 }
 _CARD = {"number": TEXT, "exp_month": TEXT, "exp_year": TEXT, "cvc": TEXT}
 _METHOD_DATA = {"type": TEXT, "card": _CARD, "billing_details": FREE, "metadata": METADATA}
