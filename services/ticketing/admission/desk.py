@@ -35,7 +35,7 @@ class Gates(Protocol):
         ...
 
     def gates_of(self, principal: Principal) -> Sequence[Gate]:
-        """Return the gates of somebody's facilities, sorted by code."""
+        """Return the gates of somebody's facilities."""
         ...
 
     def gate_name(self, code: str, language: str) -> str:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from uuid import UUID
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ticketing.admission import pages, routes
-from ticketing.admission.desk import GateDesk
+from kernel.clock import Clock
+from kernel.rows import Database
+from kernel.signin import SignIn
+from kernel.web import Pages
+from ticketing.admission import pages as gate_pages
+from ticketing.admission import routes
+from ticketing.admission.batching import ScanDesk
+from ticketing.admission.desk import GateDesk, Remembering
+from ticketing.admission.gates import BookGates
+from ticketing.facilities.actions import FacilityBook
+from ticketing.tickets.keys import KeyRegistry
 
 
 class LargerQueues:
@@ -24,11 +35,38 @@ class LargerQueues:
         await self._app(scope, receive, send)
 
 
+def new_desk(
+    *,
+    database: Database,
+    clock: Clock,
+    pages: Pages,
+    sign_in: SignIn,
+    book: Callable[[], FacilityBook],
+    keys: Callable[[], KeyRegistry],
+    new_id: Callable[[], UUID],
+) -> GateDesk:
+    """Return what the gate needs; `book` and `keys` are asked anew each time, so that changes show."""
+    return GateDesk(
+        database=database,
+        clock=clock,
+        pages=pages,
+        who=Remembering(sign_in),
+        gates=BookGates(book),
+        scans=ScanDesk(database, new_id=new_id),
+        new_id=new_id,
+        keys=keys,
+    )
+
+
 def install(app: FastAPI, desk: GateDesk) -> None:
-    """Give ticketing's app the gate's routes and pages. Call it after `kernel.server.dress`."""
+    """Give ticketing's app the gate's routes and pages. Call it after `kernel.server.dress`.
+
+    The app is dressed with PageSources(webassembly=True, camera=True), its pages find this slice's
+    `templates` folder, and staff sign in at /staff/sign-in?next=….
+    """
     app.state.gate = desk
     app.include_router(routes.router)
-    app.include_router(pages.router)
+    app.include_router(gate_pages.router)
     app.add_middleware(LargerQueues)
     # What the imports left behind lives as long as the process. Walking it again in every full
     # collection stopped all gates for 80 ms, once a second under load.
