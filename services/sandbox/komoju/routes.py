@@ -17,11 +17,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sandbox.edge import bounded_body, sandbox_of, with_faults
+from sandbox.forms import parse
 from sandbox.idempotency import fingerprint
 from sandbox.komoju.actions import new_id, request_json
 from sandbox.komoju.model import KomojuError, Payment, RefundRequest
-from sandbox.stripe.errors import StripeError
-from sandbox.stripe.forms import parse
 from sandbox.wiring import Sandbox
 
 KEY_CHARS_MAX = 100
@@ -107,7 +106,7 @@ def _read(request: Request, body: bytes) -> Any:
         if request.headers.get("content-type", "").startswith("application/json"):
             return json.loads(body)
         return parse(body.decode())
-    except (ValueError, StripeError):
+    except ValueError:
         raise KomojuError(400, "bad_request", "The body is neither JSON nor a form that can be read.") from None
 
 

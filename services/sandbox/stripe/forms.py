@@ -1,16 +1,13 @@
-"""Stripe's form encoding: nested keys in, a checked tree out; an unknown parameter is refused."""
+"""Stripe's parameters, checked against what it knows: an unknown one is refused by name."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from sandbox.stripe.errors import StripeError
 
-FIELDS_MAX = 500
-DEPTH_MAX = 8
 METADATA_KEYS_MAX = 50
 METADATA_KEY_CHARS_MAX = 40
 METADATA_VALUE_CHARS_MAX = 500
@@ -20,43 +17,6 @@ FREE = "free"  # any tree: accepted, as Stripe would, and of no effect here
 METADATA = "metadata"
 
 Shape = Mapping[str, Any]
-_KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
-
-
-def parse(raw: str) -> dict[str, Any]:
-    """Return the tree that a form or query string says: dicts, lists and strings."""
-    try:
-        pairs = parse_qsl(raw, keep_blank_values=True, max_num_fields=FIELDS_MAX, strict_parsing=False)
-    except ValueError:
-        raise StripeError(f"More than {FIELDS_MAX} parameters were sent.") from None
-    tree: dict[str, Any] = {}
-    for key, value in pairs:
-        found = _KEY.match(key)
-        if found is None:
-            raise StripeError(f"Invalid parameter name: {key}", param=key)
-        path = [found[1], *re.findall(r"\[([^\[\]]*)\]", found[2])]
-        if len(path) > DEPTH_MAX:
-            raise StripeError(f"Parameter is nested too deeply: {key}", param=key)
-        _place(tree, path, value, key)
-    return {name: _listed(branch) for name, branch in tree.items()}
-
-
-def _place(tree: dict[str, Any], path: list[str], value: str, key: str) -> None:
-    for part in path[:-1]:
-        branch = tree.setdefault(part or str(len(tree)), {})
-        if not isinstance(branch, dict):
-            raise StripeError(f"Invalid object: {key}", param=key)
-        tree = branch
-    tree[path[-1] or str(len(tree))] = value
-
-
-def _listed(branch: Any) -> Any:
-    if not isinstance(branch, dict):
-        return branch
-    inner = {name: _listed(each) for name, each in branch.items()}
-    if inner and all(name.isdigit() for name in inner):
-        return [inner[name] for name in sorted(inner, key=int)]
-    return inner
 
 
 def check(params: Mapping[str, Any], shape: Shape, at: str = "") -> None:

@@ -16,8 +16,8 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
 from sandbox.edge import bounded_body, sandbox_of, with_faults
+from sandbox.forms import FormError, parse
 from sandbox.idempotency import fingerprint
-from sandbox.stripe import forms
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.model import CannotError
 from sandbox.wiring import Sandbox
@@ -61,7 +61,12 @@ async def _enter(request: Request, operation: str, handler: Handler) -> Response
     _require_key(request, sandbox)
 
     async def act(pause: float) -> Response:
-        request.state.params = forms.parse(request.url.query if request.method == "GET" else body.decode())
+        try:
+            request.state.params = parse(request.url.query if request.method == "GET" else body.decode())
+        except UnicodeDecodeError:
+            raise StripeError("The body is not UTF-8.") from None
+        except FormError as refused:
+            raise StripeError(str(refused), param=refused.param) from None
         if request.method != "POST":
             await asyncio.sleep(pause)
             return await handler(request)
