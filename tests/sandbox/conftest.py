@@ -196,8 +196,12 @@ def start(catcher):
         made = SandboxSettings(
             port=port,
             public_url=f"http://127.0.0.1:{port}",
-            payments_url=f"http://127.0.0.1:{catcher.port}",
-            **{"stripe_refund_seconds": 0.05, "komoju_refund_seconds": 0.05, "webhook_retry_seconds_min": 0.05}
+            **{
+                "payments_url": f"http://127.0.0.1:{catcher.port}",
+                "stripe_refund_seconds": 0.05,
+                "komoju_refund_seconds": 0.05,
+                "webhook_retry_seconds_min": 0.05,
+            }
             | settings,
         )
         server = uvicorn.Server(

@@ -146,3 +146,13 @@ def test_a_page_without_a_payment_and_endless_redirects_end(live):
 def test_an_unknown_payment_or_outcome_is_refused(live):
     assert live.pay(f"{live.url}/stripe/pay/cs_test_nobody").status_code == 422
     assert live.pay(session(live), "steal").status_code == 422
+
+
+def test_payments_public_address_is_reached_by_its_internal_one(start, catcher):
+    live = start(
+        payments_url="https://pay.example.jp", payments_internal_url=f"http://127.0.0.1:{catcher.port}", payer_hosts=()
+    )
+    catcher.page = session(live)
+    said = live.pay("https://pay.example.jp/pay/charge-1").json()
+    assert said["status"] == "succeeded"
+    assert "is not this installation" in live.pay("https://pay.example.jp.evil.example/pay/1").json()["detail"]
