@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from support.kafka_broker import KafkaBroker, WheelBroker, can_run_java
 from support.postgres import TestServer
 
@@ -20,10 +21,22 @@ def pytest_runtest_makereport(item, call):
         report.longrepr = f"{item.nodeid}: a skip is a failure with MOMIJI_REQUIRE_ALL=1. {reason}"
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector):
+    """Turn a skip of a whole module into a failure too."""
+    outcome = yield
+    report = outcome.get_result()
+    if REQUIRE_ALL and report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid}: a skip is a failure with MOMIJI_REQUIRE_ALL=1. {reason}"
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say loudly what was skipped."""
     for report in terminalreporter.stats.get("skipped", []):
-        terminalreporter.write_line(f"SKIPPED {report.nodeid}: {report.longrepr[2]}", yellow=True, bold=True)
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.write_line(f"SKIPPED {report.nodeid}: {reason}", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")

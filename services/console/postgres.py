@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -76,7 +77,7 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Start the server and return once it answers; a server left behind by a crash is ended first."""
         self._end_left_behind()
-        self.sockets.mkdir(mode=0o700, exist_ok=True)
+        self._make_socket_folder()
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         if os.geteuid() == 0:
@@ -107,9 +108,11 @@ class EmbeddedPostgres:
 
     def create_database(self, name: str) -> None:
         """Create a database unless it exists."""
+        if len(name) > DATABASE_NAME_MAX:
+            raise PostgresError(f"The database name {name} is longer than {DATABASE_NAME_MAX} characters. Shorten it.")
         with self.connect("postgres") as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name[:DATABASE_NAME_MAX])))
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end whoever is connected to it."""
@@ -121,6 +124,26 @@ class EmbeddedPostgres:
         return psycopg.connect(
             host=str(self.sockets), dbname=database, user=DATABASE_USER, autocommit=True, connect_timeout=5
         )
+
+    def _make_socket_folder(self) -> None:
+        """Make the folder in which the server's socket lies; refuse one that somebody else put there.
+
+        Its name can be guessed and others may write beside it: a folder of theirs would be their server,
+        and a symbolic link would have us give away whatever it points to.
+        """
+        try:
+            self.sockets.mkdir(mode=0o700)
+        except FileExistsError:
+            found = self.sockets.lstat()
+            owners = {os.geteuid()}
+            if os.geteuid() == 0:
+                owners |= {entry.pw_uid for entry in pwd.getpwall() if entry.pw_name == SYSTEM_USER}
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
+                raise PostgresError(
+                    f"{self.sockets} was put there by somebody else. Remove it, or set TMPDIR to a short folder of "
+                    "your own, then start again."
+                ) from None
+            self.sockets.chmod(0o700)
 
     def _answers(self) -> bool:
         try:
