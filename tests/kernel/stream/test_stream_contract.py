@@ -177,7 +177,9 @@ def test_creating_a_topic_twice_keeps_its_events(stream, topic):
     subscription.close()
 
 
-def test_a_topic_that_does_not_exist_is_an_error(stream):
+def test_a_topic_that_does_not_exist_is_an_error(request, stream):
+    if isinstance(stream, KafkaStream) and not request.getfixturevalue("kafka_server").is_apache:
+        pytest.xfail("the wheel's broker creates topics by itself")
     with pytest.raises(StreamError):
         stream.publish([record("nowhere.events.v1", "k", 1)])
 
