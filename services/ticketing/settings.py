@@ -23,6 +23,13 @@ class TicketingSettings(Settings):
     hold_minutes_qr: int = Field(default=15, ge=6, le=24 * 60)
     hold_until_payeasy: time = time(20, 0)  # on the evening before the visit, Japan time
     provider_margin_minutes: int = Field(default=5, ge=1, le=60)  # the provider's deadline ends this much earlier
+    # Where a form of ours may be redirected to beyond payments: the providers' own pages.
+    form_action_origins: tuple[str, ...] = (
+        "https://checkout.stripe.com",
+        "https://*.paypay.ne.jp",
+        "https://komoju.com",
+    )
+
     tickets_per_order_max: int = Field(default=200, ge=1, le=1000)
     sale_days_ahead_max: int = Field(default=180, ge=1, le=730)
 

@@ -31,12 +31,16 @@ def bench(environment: Mapping[str, str], *, seconds: float, only: list[str]) ->
     try:
         place.start()
         for name in only or known:
-            for result in asyncio.run(known[name](place)):
+            for result in asyncio.run(_measure(known[name], place)):
                 _line(result)
     finally:
         place.stop()
         shutil.rmtree(home, ignore_errors=True)
     return 0
+
+
+async def _measure(measure: measures.Measure, place: BenchPlace) -> list[measures.Result]:
+    return await measure(place)
 
 
 def _line(result: Mapping[str, object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -83,6 +83,11 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters["yen"] = lambda amount: str(amount if isinstance(amount, Yen) else Yen(amount))
+
+    def gettext_of(self, tag: str) -> Callable[[str], str]:
+        """Return the gettext of a language, for documents that are no pages."""
+        words: Callable[[str], str] = catalogue(tag, self._words).gettext
+        return words
 
     def text(self, request: Request, message: str, **fields: object) -> str:
         """Return one message in the reader's language with its fields filled in."""

@@ -1,0 +1,1 @@
+"""Orders: what one visitor buys at once, from the hold to the confirmation."""

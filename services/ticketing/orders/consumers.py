@@ -1,0 +1,58 @@
+"""What orders do when payments reports: money came, a refund ended, a charge will not be paid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from kernel.clock import Clock
+from kernel.contracts import Envelope, Fact
+from kernel.contracts.payments import ChargeCaptured, ChargeExpired, ChargeFailed, RefundFailed, RefundSettled
+from kernel.inbox import Handler
+from kernel.rows import Transaction
+from ticketing.orders import actions, store
+from ticketing.orders.actions import Rules
+
+CALLER = "ticketing"
+
+
+def handlers(*, rules: Rules, clock: Clock) -> Mapping[type[Fact], Handler]:
+    """Return what each fact of payments sets in motion."""
+
+    async def on_captured(tx: Transaction, event: Envelope) -> None:
+        fact = event.fact
+        assert isinstance(fact, ChargeCaptured)  # noqa: S101 - the runner chose this handler by the type
+        if fact.caller != CALLER:
+            return
+        await actions.capture(
+            tx,
+            UUID(fact.reference),
+            charge_id=fact.charge_id,
+            captured=fact.captured,
+            received_at=fact.captured_at,
+            rules=rules,
+            at=clock.now(),
+        )
+
+    async def on_unpaid(tx: Transaction, event: Envelope) -> None:
+        fact = event.fact
+        assert isinstance(fact, ChargeFailed | ChargeExpired)  # noqa: S101 - as above
+        if fact.caller == CALLER:
+            # The hold goes on: the page offers to try again or another method.
+            await tx.wake(store.ORDER_CHANNEL, fact.reference)
+
+    async def on_refund(tx: Transaction, event: Envelope) -> None:
+        fact = event.fact
+        assert isinstance(fact, RefundSettled | RefundFailed)  # noqa: S101 - as above
+        status = "settled" if isinstance(fact, RefundSettled) else "failed"
+        order_id = await store.finish_refund(tx, fact.refund_id, status=status, at=event.time)
+        if order_id is not None:
+            await tx.wake(store.ORDER_CHANNEL, str(order_id))
+
+    return {
+        ChargeCaptured: on_captured,
+        ChargeFailed: on_unpaid,
+        ChargeExpired: on_unpaid,
+        RefundSettled: on_refund,
+        RefundFailed: on_refund,
+    }

@@ -1,0 +1,288 @@
+"""An order's states and transitions; nothing here reads a clock or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal, assert_never
+from uuid import UUID
+
+from kernel.clock import JAPAN
+from kernel.money import ZERO, Yen
+from kernel.refusals import Conflict, NotFound
+from ticketing.facilities.model import Place, QuotedLine
+
+Method = Literal["stripe_card", "paypay", "payeasy_komoju", "none"]
+PAYING_METHODS: tuple[Method, ...] = ("stripe_card", "paypay", "payeasy_komoju")
+CancelReason = Literal["visitor_cancelled", "staff_cancelled", "closure"]
+PAYEASY_LEAD = timedelta(hours=2)  # Less than this before the deadline nobody gets to a bank in time.
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What was ordered: the part of an order that never changes."""
+
+    id: UUID
+    number: str
+    authority: str
+    facility: str
+    visit_date: date
+    slot: time | None
+    lines: tuple[QuotedLine, ...]
+    places: tuple[Place, ...]
+    total: Yen
+    tax: Yen
+    locale: str
+    correlation_id: str
+    placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingPayment:
+    """Places are held until `expires_at`."""
+
+    basket: Basket
+    version: int
+    method: Method
+    expires_at: datetime
+    charge_id: UUID | None = None
+    checkout_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Paid, or free: tickets exist. `received_at` is when the money came."""
+
+    basket: Basket
+    version: int
+    method: Method
+    expires_at: datetime
+    confirmed_at: datetime
+    received_at: datetime
+    charge_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Cancelled as a whole. `charge_id` names the charge that is given back, if it was paid."""
+
+    basket: Basket
+    version: int
+    method: Method
+    expires_at: datetime
+    cancelled_at: datetime
+    reason: str
+    charge_id: UUID | None
+    confirmed_at: datetime | None = None
+    received_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Nobody paid in time."""
+
+    basket: Basket
+    version: int
+    method: Method
+    expires_at: datetime
+    expired_at: datetime
+    charge_id: UUID | None = None
+
+
+Order = AwaitingPayment | Confirmed | Cancelled | Expired
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """How long places are held for each method."""
+
+    card: timedelta
+    qr: timedelta
+    payeasy_until: time
+    provider_margin: timedelta
+
+
+class SoldOut(Conflict):
+    """There is not enough room."""
+
+    slug = "sold-out"
+    advice = "Only {remaining} places are left for {day}. Choose fewer tickets, another time or another day."
+
+
+class MethodNotOffered(Conflict):
+    """The method cannot be used for this visit."""
+
+    slug = "method-not-offered"
+    advice = "Pay-easy is offered up to the day before the visit. Choose card or PayPay, or a later day."
+
+
+class UnknownOrder(NotFound):
+    """There is no such order, or the key is another one's."""
+
+    slug = "unknown-order"
+    advice = (
+        "There is no such order, or the key does not belong to it. Open the address that you were given when ordering."
+    )
+
+
+class OrderOver(Conflict):
+    """The order can no longer be paid."""
+
+    slug = "order-over"
+    advice = "This order is {status} and can no longer be paid. Place a new order."
+
+
+class AlreadyUsed(Conflict):
+    """A ticket of the order was used."""
+
+    slug = "ticket-already-used"
+    advice = "A ticket of this order was used, so the order cannot be cancelled. Ask the facility's staff."
+
+
+class VisitOver(Conflict):
+    """The day of the visit is over."""
+
+    slug = "visit-over"
+    advice = "The day of the visit is over, so the order cannot be cancelled. Ask the facility's staff."
+
+
+class NotCancellable(Conflict):
+    """The order is not in a state to be cancelled."""
+
+    slug = "not-cancellable"
+    advice = "This order is {status} already; there is nothing to cancel."
+
+
+def hold_until(method: Method, visit_date: date, holds: Holds, *, at: datetime) -> datetime:
+    """Return until when places are held; raise MethodNotOffered if Pay-easy would come too late."""
+    match method:
+        case "stripe_card":
+            return at + holds.card
+        case "paypay":
+            return at + holds.qr
+        case "payeasy_komoju":
+            evening = datetime.combine(visit_date - timedelta(days=1), holds.payeasy_until, tzinfo=JAPAN)
+            if evening - holds.provider_margin - at < PAYEASY_LEAD:
+                raise MethodNotOffered
+            return evening
+        case "none":
+            return at
+        case _:
+            assert_never(method)
+
+
+def provider_deadline(expires_at: datetime, holds: Holds) -> datetime:
+    """Return the deadline that the provider is given: always before the hold ends."""
+    return expires_at - holds.provider_margin
+
+
+def place(basket: Basket, method: Method, holds: Holds, *, at: datetime) -> AwaitingPayment:
+    """Place an order whose places are held."""
+    return AwaitingPayment(basket, 1, method, hold_until(method, basket.visit_date, holds, at=at))
+
+
+def confirm(
+    order: AwaitingPayment | Expired, *, charge_id: UUID | None, received_at: datetime, at: datetime
+) -> Confirmed:
+    """Confirm a paid or free order; an expired one only after its places were taken again."""
+    return Confirmed(
+        basket=order.basket,
+        version=order.version + 1,
+        method=order.method,
+        expires_at=order.expires_at,
+        confirmed_at=at,
+        received_at=received_at,
+        charge_id=charge_id,
+    )
+
+
+def expire(order: AwaitingPayment, *, at: datetime) -> Expired:
+    """Expire an order that nobody paid in time."""
+    return Expired(order.basket, order.version + 1, order.method, order.expires_at, at, order.charge_id)
+
+
+def cancel(order: Order, *, reason: CancelReason, any_admitted: bool, today: date, at: datetime) -> Cancelled:
+    """Cancel a whole order; raise a Refusal that says why not."""
+    match order:
+        case AwaitingPayment():
+            return Cancelled(
+                order.basket, order.version + 1, order.method, order.expires_at, at, reason, order.charge_id
+            )
+        case Confirmed():
+            if any_admitted:
+                raise AlreadyUsed
+            if order.basket.visit_date < today and reason == "visitor_cancelled":
+                raise VisitOver
+            return Cancelled(
+                order.basket,
+                order.version + 1,
+                order.method,
+                order.expires_at,
+                at,
+                reason,
+                order.charge_id,
+                order.confirmed_at,
+                order.received_at,
+            )
+        case Cancelled() | Expired():
+            raise NotCancellable(status=status_of(order))
+        case _:
+            assert_never(order)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The money is what was waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebook:
+    """The hold is over: take the places again if there is room, else give the money back."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """No order can take this money."""
+
+    amount: Yen
+    reason: Literal["paid_too_late", "paid_twice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """It was known."""
+
+
+OnCapture = Confirm | Rebook | GiveBack | Nothing
+
+
+def on_capture(order: Order, *, charge_id: UUID, captured: Yen) -> OnCapture:
+    """Decide what money for an order means, whatever state the order is in by now."""
+    if captured < order.basket.total:
+        return GiveBack(captured, "paid_too_late") if captured != ZERO else Nothing()
+    match order:
+        case AwaitingPayment():
+            return Confirm()
+        case Expired():
+            return Rebook()
+        case Confirmed():
+            return Nothing() if order.charge_id == charge_id else GiveBack(captured, "paid_twice")
+        case Cancelled():
+            paid_before = order.received_at is not None and order.charge_id == charge_id
+            return Nothing() if paid_before else GiveBack(captured, "paid_too_late")
+        case _:
+            assert_never(order)
+
+
+STATUSES: Mapping[type, str] = {
+    AwaitingPayment: "awaiting_payment",
+    Confirmed: "confirmed",
+    Cancelled: "cancelled",
+    Expired: "expired",
+}
+
+
+def status_of(order: Order) -> str:
+    """Return the order's status as the interface names it."""
+    return STATUSES[type(order)]
