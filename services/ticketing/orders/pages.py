@@ -82,7 +82,7 @@ def _wanted(fields: dict[str, str], language: str) -> OrderWanted:
             visit_date=date.fromisoformat(fields.get("visit_date", "")),
             slot=time.fromisoformat(fields["slot"]) if fields.get("slot") else None,
             lines=lines,
-            method=fields.get("method", ""),  # type: ignore[arg-type]  # pydantic refuses what is no method
+            method=fields.get("method", ""),  # pydantic refuses what is no method
             locale="ja" if language == "ja" else "en",
             email=fields.get("email", "").strip() or None,
         )
