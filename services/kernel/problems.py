@@ -54,6 +54,16 @@ def answer_refusal(refusal: Refusal) -> JSONResponse:
     return problem(status, slug=refusal.slug, title=status.phrase, detail=refusal.detail, fields=dict(refusal.fields))
 
 
+def answer_crash(_crash: Exception) -> JSONResponse:
+    """Return the answer to a fault of ours; what it was stays in the log."""
+    return problem(
+        500,
+        slug="unexpected",
+        title="Internal Server Error",
+        detail="This is our fault, and it is in our log under the correlation id. Nothing half done was kept.",
+    )
+
+
 def install(app: FastAPI) -> None:
     """Turn every refusal, validation error, wrong address and crash of an app into a problem answer."""
 
@@ -87,18 +97,8 @@ def install(app: FastAPI) -> None:
         log.error("the database does not answer", exc_info=error)
         return answer_refusal(refusals.Unavailable())
 
-    async def on_crash(_request: Request, error: Exception) -> Response:
-        log.error("unexpected error", exc_info=error)
-        return problem(
-            500,
-            slug="unexpected",
-            title="Internal Server Error",
-            detail="This is our fault, and it is in our log under the correlation id. Nothing half done was kept.",
-        )
-
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(OperationalError, on_database_away)
     app.add_exception_handler(PoolTimeoutError, on_database_away)
-    app.add_exception_handler(Exception, on_crash)

@@ -104,6 +104,12 @@ class Edge:
             if body_bytes > bytes_max and not answered:
                 refusal = problems.answer_refusal(TooLarge(bytes_max=bytes_max))
                 await refusal(scope, receive, send_dressed)
+        except Exception as crash:
+            # Answered here rather than further out, where the correlation id is forgotten already.
+            if answered:
+                raise
+            log.exception("unexpected error")
+            await problems.answer_crash(crash)(scope, receive, send_dressed)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             REQUESTS.labels(self._service, route, scope["method"], status).inc()

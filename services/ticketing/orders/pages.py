@@ -161,7 +161,7 @@ def _shown(wiring: Wiring, request: Request, order: Order, held: list[Ticket]) -
     return {
         "order": order,
         "basket": basket,
-        "status": status_of(order),
+        "state": status_of(order),
         "facility_name": facility.name.of(language) if facility else basket.facility,
         "facility": facility,
         "tickets": held,
