@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import holidays
+import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.clock import business_date
@@ -22,14 +23,19 @@ from ticketing.facilities.document import (
     FacilityDocument,
     FacilityDocumentWrong,
     as_json,
+    check_facility,
+    check_together,
     read_book,
+    read_document,
     read_facility,
+    same_document,
 )
-from ticketing.facilities.model import ALL_DAY, Authority, Facility, Gate, Words
+from ticketing.facilities.model import Authority, Facility, Gate, Words
 
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 30.0
+RECONNECT_SECONDS = 2.0
 YEARS_AROUND = 3
 
 
@@ -79,17 +85,17 @@ async def import_documents(
     for authority in authorities:
         await store.put_authority(tx, code=authority.code, name_ja=authority.name.ja, name_en=authority.name.en)
     current = {str(document["code"]): (revision, document) for revision, document in await store.current_documents(tx)}
+    given = {document.code: document for document in documents}
+    others = [read_document(before) for code, (_, before) in current.items() if code not in given]
+    check_together([*others, *given.values()], authorities={code for code, _, _ in await store.authorities(tx)})
     changed = 0
-    for document in documents:
+    for document in given.values():
         text = as_json(document)
+        check_facility(document)
         revision, before = current.get(document.code, (0, None))
-        if before is not None and store.dumped(before) == text:
+        if before is not None and same_document(before, document):
             continue
-        holder = await store.number_holder(tx, document.number)
-        if holder not in {None, document.code} or (before is not None and before["number"] != document.number):
-            raise FacilityDocumentWrong(
-                at=f"{document.code}.number", problem="ticket codes carry the number; it can neither change nor move"
-            )
+        await _check_numbers(tx, document)
         await store.add_revision(
             tx,
             code=document.code,
@@ -105,10 +111,26 @@ async def import_documents(
     return changed
 
 
+async def _check_numbers(tx: Transaction, document: FacilityDocument) -> None:
+    """Raise FacilityDocumentWrong if a number moves: tickets that were sold carry it in their codes."""
+    kept = "ticket codes carry the number; it can neither change nor move to another. Take a number never used"
+    holder = await store.number_holder(tx, document.number)
+    if holder not in {None, document.code}:
+        raise FacilityDocumentWrong(at=f"{document.code}.number", problem=kept)
+    for before in await store.revisions(tx, document.code):
+        if before["number"] != document.number:
+            raise FacilityDocumentWrong(at=f"{document.code}.number", problem=kept)
+        for name, entries in (("products", document.products), ("categories", document.categories)):
+            then = {str(each["code"]): int(each["number"]) for each in before[name]}
+            names = {number: code for code, number in then.items()}
+            for each in entries:
+                if then.get(each.code, each.number) != each.number or names.get(each.number, each.code) != each.code:
+                    raise FacilityDocumentWrong(at=f"{document.code}.{name}.{each.code}.number", problem=kept)
+
+
 async def _spread_capacities(tx: Transaction, facility: Facility, *, from_day: date) -> None:
     for product in facility.products:
-        slots = [(slot.starts_at, slot.capacity) for slot in product.slots] or [(ALL_DAY, product.capacity)]
-        for starts_at, capacity in slots:
+        for starts_at, capacity in product.times():
             await store.set_capacity(
                 tx,
                 facility=facility.code,
@@ -134,10 +156,14 @@ async def load_book(tx: Transaction) -> FacilityBook:
 
 
 class BookKeeper:
-    """Holds the current book for one process, and reads it again when somebody changed it."""
+    """Holds the current book for one process, and reads it again when somebody changed it.
+
+    A change is told by PostgreSQL's NOTIFY; should that be lost, the book is read every 30 seconds anyway.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._listen_url = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
         self.current = FacilityBook({}, {})
         self._task: asyncio.Task[None] | None = None
 
@@ -160,8 +186,14 @@ class BookKeeper:
 
     async def _keep_fresh(self) -> None:
         while True:
-            await asyncio.sleep(REFRESH_SECONDS)
             try:
-                await self.refresh()
-            except SQLAlchemyError:
-                log.warning("the facility book could not be read again; the one before stays")
+                async with await psycopg.AsyncConnection.connect(self._listen_url, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {store.CHANNEL}")
+                    while True:
+                        # Whatever changed before the LISTEN is found by reading once more.
+                        await self.refresh()
+                        async for _ in connection.notifies(timeout=REFRESH_SECONDS, stop_after=1):
+                            pass
+            except (psycopg.Error, SQLAlchemyError, FacilityDocumentWrong) as problem:
+                log.warning("the facility book could not be read again", extra={"problem": str(problem)})
+                await asyncio.sleep(RECONNECT_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kernel.money import Yen
 from kernel.refusals import Invalid
-from ticketing.facilities import model
-from ticketing.facilities.model import MAIN_POOL, Words
+from ticketing.facilities import catalogue
+from ticketing.facilities.catalogue import MAIN_POOL, Words
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,39}$")]
 MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
@@ -49,18 +49,22 @@ class PriceDocument(_Strict):
     valid_from: date
     valid_until: date | None = None
     weekdays: list[Annotated[int, Field(ge=0, le=6)]] = Field(default_factory=lambda: list(range(7)), min_length=1)
+    on_holidays: bool = False
+    from_time: time | None = None
     quantity_min: int = Field(default=1, ge=1, le=1000)
     illustrative: bool = False
     source: str = ""
 
-    def read(self) -> model.Price:
+    def read(self) -> catalogue.Price:
         """Return the price."""
-        return model.Price(
+        return catalogue.Price(
             category=self.category,
             amount=Yen(self.amount),
             valid_from=self.valid_from,
             valid_until=self.valid_until,
             weekdays=frozenset(self.weekdays),
+            on_holidays=self.on_holidays,
+            from_time=self.from_time,
             quantity_min=self.quantity_min,
             illustrative=self.illustrative,
             source=self.source,
@@ -100,10 +104,11 @@ class ProductDocument(_Strict):
     prices: list[PriceDocument] = Field(min_length=1, max_length=500)
     sold_from: date | None = None
     sold_until: date | None = None
+    sold_yearly: list[tuple[MonthDay, MonthDay]] = Field(default_factory=list, max_length=10)
 
-    def read(self) -> model.Product:
+    def read(self) -> catalogue.Product:
         """Return the product."""
-        return model.Product(
+        return catalogue.Product(
             code=self.code,
             number=self.number,
             name=self.name.read(),
@@ -111,8 +116,8 @@ class ProductDocument(_Strict):
             admits=tuple(self.admits),
             pool=self.pool,
             capacity=self.capacity,
-            slots=tuple(model.SlotTime(each.starts_at, each.capacity) for each in self.slots),
-            revenue_owner=model.RevenueOwner(
+            slots=tuple(catalogue.SlotTime(each.starts_at, each.capacity) for each in self.slots),
+            revenue_owner=catalogue.RevenueOwner(
                 self.revenue_owner.code,
                 self.revenue_owner.name.read(),
                 self.revenue_owner.kind,
@@ -123,6 +128,7 @@ class ProductDocument(_Strict):
             prices=tuple(price.read() for price in self.prices),
             sold_from=self.sold_from,
             sold_until=self.sold_until,
+            sold_yearly=tuple((_month_day(first), _month_day(last)) for first, last in self.sold_yearly),
         )
 
 
@@ -162,9 +168,9 @@ class OpeningDocument(_Strict):
     free_yearly: list[MonthDay] = Field(default_factory=list)
     seasons: list[SeasonDocument] = Field(min_length=1)
 
-    def read(self) -> model.Opening:
+    def read(self) -> catalogue.Opening:
         """Return the opening rules."""
-        return model.Opening(
+        return catalogue.Opening(
             closed_weekdays=frozenset(self.closed_weekdays),
             holidays_open=self.holidays_open,
             closed_yearly=tuple((_month_day(first), _month_day(last)) for first, last in self.closed_yearly),
@@ -172,7 +178,7 @@ class OpeningDocument(_Strict):
             open_days=frozenset(self.open_days),
             free_yearly=frozenset(_month_day(each) for each in self.free_yearly),
             seasons=tuple(
-                model.Season(_month_day(each.first), _month_day(each.last), each.opens, each.closes)
+                catalogue.Season((_month_day(each.first), _month_day(each.last)), each.opens, each.closes)
                 for each in self.seasons
             ),
         )
@@ -187,6 +193,7 @@ class FacilityDocument(_Strict):
     name: WordsDocument
     kind: Literal["art_museum", "museum", "garden", "sports", "park", "forest", "beach", "hall"]
     area: WordsDocument
+    municipality: WordsDocument
     address: str
     latitude: float = Field(ge=20, le=46)
     longitude: float = Field(ge=122, le=154)
@@ -199,24 +206,25 @@ class FacilityDocument(_Strict):
     illustrative: WordsDocument
     sources: list[str] = Field(default_factory=list)
 
-    def read(self) -> model.Facility:
+    def read(self) -> catalogue.Facility:
         """Return the facility."""
-        return model.Facility(
+        return catalogue.Facility(
             code=self.code,
             number=self.number,
             authority=self.authority,
             name=self.name.read(),
             kind=self.kind,
             area=self.area.read(),
+            municipality=self.municipality.read(),
             address=self.address,
             latitude=self.latitude,
             longitude=self.longitude,
             hours=self.hours.read(),
             operator=self.operator.read(),
             opening=self.opening.read(),
-            gates=tuple(model.Gate(gate.code, self.code, gate.name.read()) for gate in self.gates),
+            gates=tuple(catalogue.Gate(gate.code, self.code, gate.name.read()) for gate in self.gates),
             categories=tuple(
-                model.Category(each.code, each.number, each.name.read(), each.proof.read() if each.proof else None)
+                catalogue.Category(each.code, each.number, each.name.read(), each.proof.read() if each.proof else None)
                 for each in self.categories
             ),
             products=tuple(product.read() for product in self.products),
@@ -244,31 +252,52 @@ def _month_day(text: str) -> tuple[int, int]:
     return int(month), int(day)
 
 
-def read_facility(document: Mapping[str, Any]) -> model.Facility:
+def read_facility(document: Mapping[str, Any]) -> catalogue.Facility:
     """Read one facility document; raise FacilityDocumentWrong naming the place and the problem."""
+    facility = read_document(document)
+    check_facility(facility)
+    return facility.read()
+
+
+def read_document(document: Mapping[str, Any]) -> FacilityDocument:
+    """Read one facility document's shape alone."""
     try:
-        facility = FacilityDocument.model_validate(document)
+        return FacilityDocument.model_validate(document)
     except ValidationError as wrong:
         raise _wrong(wrong) from wrong
+
+
+def check_facility(facility: FacilityDocument) -> None:
+    """Raise FacilityDocumentWrong for what fits the shape and still makes no sense."""
+    for at, problem in _nonsense(facility):
+        raise FacilityDocumentWrong(at=f"{facility.code}.{at}", problem=problem)
+
+
+def _nonsense(facility: FacilityDocument) -> Iterator[tuple[str, str]]:
+    for name, entries in (("products", facility.products), ("categories", facility.categories)):
+        for key in ("number", "code"):
+            if twice := _twice([getattr(each, key) for each in entries]):
+                yield name, f"the {key} {twice} is used twice"
+    if twice := _twice([gate.code for gate in facility.gates]):
+        yield "gates", f"the code {twice} is used twice"
     known = {category.code for category in facility.categories}
     for product in facility.products:
+        at = f"products.{product.code}"
+        if facility.code not in product.admits:
+            yield f"{at}.admits", f"{facility.code} itself is missing"
+        if not product.slots and product.capacity == 0:
+            yield at, "neither a capacity nor slots are given"
+        if twice := _twice([slot.starts_at for slot in product.slots]):
+            yield f"{at}.slots", f"{twice} is there twice"
         for price in product.prices:
             if price.category not in known:
-                raise FacilityDocumentWrong(
-                    at=f"{facility.code}.products.{product.code}.prices",
-                    problem=f"the category {price.category} is not in the facility's categories",
-                )
-        if not product.slots and product.capacity == 0 and any(price.amount for price in product.prices):
-            raise FacilityDocumentWrong(
-                at=f"{facility.code}.products.{product.code}", problem="neither a capacity nor slots are given"
-            )
-    for name, numbers in (
-        ("products", [product.number for product in facility.products]),
-        ("categories", [category.number for category in facility.categories]),
-    ):
-        if len(numbers) != len(set(numbers)):
-            raise FacilityDocumentWrong(at=f"{facility.code}.{name}", problem="a number is used twice")
-    return facility.read()
+                yield f"{at}.prices", f"the category {price.category} is not among the facility's categories"
+        if twice := _twice([(price.category, *price.read().specificity()[:-1]) for price in product.prices]):
+            yield f"{at}.prices", f"two prices of {twice[0]} count for the same days and parties; give one an end"
+
+
+def _twice(values: Sequence[Any]) -> Any:
+    return next((value for position, value in enumerate(values) if value in values[:position]), None)
 
 
 def read_book(file: Path) -> BookDocument:
@@ -278,13 +307,45 @@ def read_book(file: Path) -> BookDocument:
     except ValidationError as wrong:
         raise _wrong(wrong) from wrong
     for facility in book.facilities:
-        read_facility(facility.model_dump(mode="json"))
+        check_facility(facility)
+    check_together(book.facilities, authorities={each.code for each in book.authorities})
     return book
+
+
+def check_together(facilities: Sequence[FacilityDocument], *, authorities: set[str]) -> None:
+    """Raise FacilityDocumentWrong where documents contradict each other."""
+    known = {each.code for each in facilities}
+    for name, values in (
+        ("code", [each.code for each in facilities]),
+        ("number", [each.number for each in facilities]),
+        ("gates", [gate.code for each in facilities for gate in each.gates]),
+    ):
+        if twice := _twice(values):
+            raise FacilityDocumentWrong(at=name, problem=f"{twice} is used twice")
+    for facility in facilities:
+        if facility.authority not in authorities:
+            raise FacilityDocumentWrong(
+                at=f"{facility.code}.authority", problem=f"{facility.authority} is not among the authorities"
+            )
+        for product in facility.products:
+            for code in product.admits:
+                if code not in known:
+                    raise FacilityDocumentWrong(
+                        at=f"{facility.code}.products.{product.code}.admits", problem=f"there is no facility {code}"
+                    )
 
 
 def as_json(document: FacilityDocument) -> str:
     """Return the canonical text of a document, by which two revisions are compared."""
     return json.dumps(document.model_dump(mode="json"), ensure_ascii=False, sort_keys=True)
+
+
+def same_document(stored: Mapping[str, Any], document: FacilityDocument) -> bool:
+    """Tell whether a stored document says the same, also if it is from before a field was added."""
+    try:
+        return FacilityDocument.model_validate(stored) == document
+    except ValidationError:
+        return False
 
 
 def _wrong(wrong: ValidationError) -> FacilityDocumentWrong:

@@ -1,286 +1,124 @@
-"""Facilities, products and prices: what is open on a day, and what it costs."""
+"""What a visit costs: offers of a day and the quote of an order, with the refusals that say what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
-from typing import assert_never
 
 from kernel.money import ZERO, Yen, tax_within, total
 from kernel.refusals import Conflict, Invalid, NotFound
+from ticketing.facilities.catalogue import (
+    ALL_DAY,
+    MAIN_POOL,
+    Authority,
+    Category,
+    Facility,
+    Gate,
+    Price,
+    Product,
+    RevenueOwner,
+    SlotTime,
+    Visit,
+    Words,
+)
+from ticketing.facilities.opening import Closed, Open, next_open_day, opening_on
 
-MAIN_POOL = "main"
-ALL_DAY = time(0, 0)
-SEARCH_DAYS_MAX = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One text in Japanese and in English."""
-
-    ja: str
-    en: str
-
-    def of(self, language: str) -> str:
-        """Return the text for a language tag; English for all but Japanese."""
-        return self.ja if language == "ja" else self.en
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """A public body that facilities belong to."""
-
-    code: str
-    name: Words
-
-
-@dataclass(frozen=True, slots=True)
-class Category:
-    """Who a ticket is for. `number` (1 to 255) is what ticket codes carry."""
-
-    code: str
-    number: int
-    name: Words
-    proof: Words | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Yen for one category, with the days it is good for.
-
-    `quantity_min` is the party size from which it is given; `weekdays` are 0 (Monday) to 6.
-    """
-
-    category: str
-    amount: Yen
-    valid_from: date
-    valid_until: date | None = None
-    weekdays: frozenset[int] = frozenset(range(7))
-    quantity_min: int = 1
-    illustrative: bool = False
-    source: str = ""
-
-    def applies(self, day: date, quantity: int) -> bool:
-        """Tell whether the price is good on a day for a party of so many."""
-        in_time = self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
-        return in_time and day.weekday() in self.weekdays and quantity >= self.quantity_min
-
-
-@dataclass(frozen=True, slots=True)
-class RevenueOwner:
-    """Whose money a fee is. `kind` is 'prefecture' or 'designated_manager'."""
-
-    code: str
-    name: Words
-    kind: str
-    registration_number: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SlotTime:
-    """A part of a day with its own capacity."""
-
-    starts_at: time
-    capacity: int
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """What is sold. `admits` are the facilities whose gates it opens; `pool` counts its places."""
-
-    code: str
-    number: int
-    name: Words
-    description: Words
-    admits: tuple[str, ...]
-    pool: str
-    capacity: int
-    slots: tuple[SlotTime, ...]
-    revenue_owner: RevenueOwner
-    revenue_account: str
-    tax_rate_percent: int
-    prices: tuple[Price, ...]
-    sold_from: date | None = None
-    sold_until: date | None = None
-
-    def sold_on(self, day: date) -> bool:
-        """Tell whether the product is for visits on a day."""
-        return (self.sold_from is None or self.sold_from <= day) and (self.sold_until is None or day <= self.sold_until)
-
-    def price(self, category: str, day: date, *, party: int) -> Price | None:
-        """Return the one price that counts: of those that apply, the largest party rule, then the newest."""
-        fitting = [each for each in self.prices if each.category == category and each.applies(day, party)]
-        return max(
-            fitting,
-            key=lambda each: (each.quantity_min, each.valid_from, -len(each.weekdays), -each.amount.amount),
-            default=None,
-        )
-
-    def categories(self) -> tuple[str, ...]:
-        """Return the codes of the categories that have a price, in the order of the price list."""
-        return tuple(dict.fromkeys(price.category for price in self.prices))
-
-
-@dataclass(frozen=True, slots=True)
-class Season:
-    """Opening hours between two days of the year (month, day), both included."""
-
-    first: tuple[int, int]
-    last: tuple[int, int]
-    opens: time
-    closes: time
-
-    def holds(self, day: date) -> bool:
-        """Tell whether a day is in the season; a season may run over New Year."""
-        at = (day.month, day.day)
-        return self.first <= at <= self.last if self.first <= self.last else at >= self.first or at <= self.last
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """When a facility is open. A weekly closed day that is a holiday moves to the next working day."""
-
-    closed_weekdays: frozenset[int]
-    holidays_open: bool
-    closed_yearly: tuple[tuple[tuple[int, int], tuple[int, int]], ...]
-    closed_days: frozenset[date]
-    open_days: frozenset[date]
-    free_yearly: frozenset[tuple[int, int]]
-    seasons: tuple[Season, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Where tickets are scanned."""
-
-    code: str
-    facility: str
-    name: Words
-
-
-@dataclass(frozen=True, slots=True)
-class Facility:
-    """A place that people visit. `illustrative` says what of it is invented or unsure."""
-
-    code: str
-    number: int
-    authority: str
-    name: Words
-    kind: str
-    area: Words
-    address: str
-    latitude: float
-    longitude: float
-    hours: Words
-    operator: Words
-    opening: Opening
-    gates: tuple[Gate, ...]
-    categories: tuple[Category, ...]
-    products: tuple[Product, ...]
-    illustrative: Words
-    sources: tuple[str, ...]
-
-    def product(self, code: str) -> Product | None:
-        """Return a product by its code."""
-        return next((each for each in self.products if each.code == code), None)
-
-    def category(self, code: str) -> Category | None:
-        """Return a category by its code."""
-        return next((each for each in self.categories if each.code == code), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """The facility is open between two times; on a free day entry costs nothing."""
-
-    opens: time
-    closes: time
-    free: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The facility is closed; `reason` says why."""
-
-    reason: Words
-
-
-WEEKLY = Words("定休日", "Closed on this weekday")
-YEARLY = Words("休館期間", "Closed at this time of the year")
-SPECIAL = Words("臨時休館", "Closed on this day")
-
-
-def opening_on(facility: Facility, day: date, *, holidays: frozenset[date]) -> Open | Closed:
-    """Tell whether a facility is open on a day, and why not."""
-    rules = facility.opening
-    if day in rules.closed_days:
-        return Closed(SPECIAL)
-    for first, last in rules.closed_yearly:
-        if Season(first, last, ALL_DAY, ALL_DAY).holds(day):
-            return Closed(YEARLY)
-    if day not in rules.open_days and _weekly_closed(rules, day, holidays):
-        return Closed(WEEKLY)
-    season = next((each for each in rules.seasons if each.holds(day)), None)
-    if season is None:
-        return Closed(YEARLY)
-    return Open(season.opens, season.closes, (day.month, day.day) in rules.free_yearly)
-
-
-def _weekly_closed(rules: Opening, day: date, holidays: frozenset[date]) -> bool:
-    if not rules.holidays_open:
-        return day.weekday() in rules.closed_weekdays
-    if day in holidays:
-        return False
-    if day.weekday() in rules.closed_weekdays:
-        return True
-    # The closed day fell on a holiday: the first working day after it is closed instead.
-    before = day - timedelta(days=1)
-    while before in holidays:
-        if before.weekday() in rules.closed_weekdays:
-            return True
-        before -= timedelta(days=1)
-    return False
-
-
-def next_open_day(facility: Facility, after: date, *, holidays: frozenset[date]) -> date | None:
-    """Return the first open day after a day, looking two months ahead."""
-    for days in range(1, SEARCH_DAYS_MAX + 1):
-        day = after + timedelta(days=days)
-        if isinstance(opening_on(facility, day, holidays=holidays), Open):
-            return day
-    return None
+__all__ = [
+    "ALL_DAY",
+    "MAIN_POOL",
+    "Authority",
+    "Category",
+    "Closed",
+    "ClosedDay",
+    "Facility",
+    "Gate",
+    "NoTickets",
+    "NotSoldOnThatDay",
+    "Offer",
+    "Open",
+    "PastDate",
+    "Place",
+    "Price",
+    "Product",
+    "Quote",
+    "QuotedLine",
+    "RevenueOwner",
+    "SlotNeeded",
+    "SlotTime",
+    "TooFarAhead",
+    "TooManyTickets",
+    "UnknownCategory",
+    "UnknownFacility",
+    "UnknownProduct",
+    "UnknownSlot",
+    "Visit",
+    "Wish",
+    "Words",
+    "next_open_day",
+    "offers",
+    "opening_on",
+    "quote",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One thing to buy on one day: a product for a category, at a price for one person."""
+    """One thing to buy on one day: a product for a category, with what it costs one person.
+
+    `prices` grow by party size; the first is for a single visitor. `slot_prices` holds, for a product
+    with slots, the single visitor's price at each.
+    """
 
     product: Product
     category: Category
-    price: Yen
-    illustrative: bool
+    prices: tuple[Price, ...]
+    slot_prices: Mapping[time, Yen]
+
+    @property
+    def price(self) -> Yen:
+        """What a single visitor pays, in the cheapest slot if they differ."""
+        return min(self.slot_prices.values(), default=self.prices[0].amount)
+
+    @property
+    def illustrative(self) -> bool:
+        """Whether any of its prices is invented or unsure."""
+        return any(each.illustrative for each in self.prices)
 
 
-def offers(facility: Facility, day: date, *, holidays: frozenset[date]) -> tuple[Offer, ...]:
-    """Return what is offered for a visit on a day; nothing on a closed day."""
-    match opening_on(facility, day, holidays=holidays):
-        case Closed():
-            return ()
-        case Open(free=free):
-            return tuple(_offers(facility, day, free=free))
-        case unknown:
-            assert_never(unknown)
+def offers(
+    facility: Facility, day: date, *, holidays: frozenset[date], facilities: Mapping[str, Facility] | None = None
+) -> tuple[Offer, ...]:
+    """Return what is offered for a visit on a day; nothing on a closed day.
+
+    A product that opens other facilities too is offered only when those are open (`facilities`, where given).
+    """
+    state = opening_on(facility, day, holidays=holidays)
+    if isinstance(state, Closed):
+        return ()
+    sold = [each for each in facility.products if _sold(each, day, holidays, facilities or {})]
+    visit = Visit(day, holiday=day in holidays)
+    return tuple(offer for product in sold for offer in _offers(facility, product, visit, free=state.free))
 
 
-def _offers(facility: Facility, day: date, *, free: bool) -> Iterator[Offer]:
-    for product in facility.products:
-        if not product.sold_on(day):
+def _offers(facility: Facility, product: Product, visit: Visit, *, free: bool) -> Iterator[Offer]:
+    for code in product.categories():
+        category = facility.category(code)
+        slots = {each.starts_at: replace(visit, slot=each.starts_at) for each in product.slots}
+        by_slot = (product.prices_by_party(code, moment) for moment in slots.values() or [visit])
+        prices = next((each for each in by_slot if each), ())
+        if category is None or not prices:
             continue
-        for code in product.categories():
-            category, price = facility.category(code), product.price(code, day, party=1)
-            if category is not None and price is not None:
-                yield Offer(product, category, ZERO if free else price.amount, price.illustrative)
+        found = {at: product.price(code, moment, party=1) for at, moment in slots.items()}
+        if free:
+            prices = (replace(prices[0], amount=ZERO, quantity_min=1),)
+        at_slots = {at: ZERO if free else price.amount for at, price in found.items() if price is not None}
+        yield Offer(product, category, prices, at_slots)
+
+
+def _sold(product: Product, day: date, holidays: frozenset[date], facilities: Mapping[str, Facility]) -> bool:
+    others = [facilities[code] for code in product.admits if code in facilities]
+    return product.sold_on(day) and all(isinstance(opening_on(each, day, holidays=holidays), Open) for each in others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +238,13 @@ class SlotNeeded(Invalid):
     advice = "{product} is for a time of the day. Choose one of: {slots}."
 
 
+class UnknownSlot(SlotNeeded):
+    """There is no slot at that time."""
+
+    slug = "unknown-slot"
+    advice = "{product} does not begin at {slot}. Choose one of: {slots}."
+
+
 def quote(
     facility: Facility,
     wishes: Sequence[Wish],
@@ -414,9 +259,7 @@ def quote(
 ) -> Quote:
     """Return what the wishes cost on a day and which places they take; raise a Refusal that says what to do."""
     wanted = _merged(wishes, tickets_max)
-    _check_day(facility, visit_date, today=today, days_ahead_max=days_ahead_max, holidays=holidays)
-    state = opening_on(facility, visit_date, holidays=holidays)
-    free = isinstance(state, Open) and state.free
+    free = _open_on(facility, visit_date, today=today, days_ahead_max=days_ahead_max, holidays=holidays).free
     parties: dict[str, int] = {}
     for wish in wanted:
         parties[wish.product] = parties.get(wish.product, 0) + wish.quantity
@@ -426,22 +269,31 @@ def quote(
         product = facility.product(wish.product)
         if product is None:
             raise UnknownProduct(facility=facility.code, product=wish.product[:64])
-        if not product.sold_on(visit_date):
+        if not _sold(product, visit_date, holidays, facilities):
             raise NotSoldOnThatDay(product=product.code, day=visit_date.isoformat())
-        price = product.price(wish.category, visit_date, party=parties[product.code])
+        at = _slot_of(product, slot)
+        visit = Visit(visit_date, holiday=visit_date in holidays, slot=at.starts_at if at else None)
+        price = product.price(wish.category, visit, party=parties[product.code])
         if price is None or facility.category(wish.category) is None:
             raise UnknownCategory(product=product.code, category=wish.category[:64])
         lines.append(_line(facility, product, wish, ZERO if free else price.amount))
-        for place in _places(product, wish.quantity, visit_date, slot, facility, facilities):
+        for place in _places(facility, product, wish.quantity, visit_date, at, facilities):
             key = (place.facility, place.pool, place.starts_at)
             held = places.get(key)
             places[key] = place if held is None else _sum(held, place)
-    amount = total(line.amount for line in lines)
+    return Quote(
+        lines=tuple(lines),
+        places=tuple(places[key] for key in sorted(places)),
+        total=total(line.amount for line in lines),
+        tax=_tax(lines),
+    )
+
+
+def _tax(lines: Sequence[QuotedLine]) -> Yen:
     rates = sorted({line.tax_rate_percent for line in lines})
-    tax = total(
+    return total(
         tax_within(total(line.amount for line in lines if line.tax_rate_percent == rate), rate) for rate in rates
     )
-    return Quote(tuple(lines), tuple(places[key] for key in sorted(places)), amount, tax)
 
 
 def _merged(wishes: Sequence[Wish], tickets_max: int) -> tuple[Wish, ...]:
@@ -458,14 +310,34 @@ def _merged(wishes: Sequence[Wish], tickets_max: int) -> tuple[Wish, ...]:
     return tuple(Wish(product, category, quantity) for (product, category), quantity in sums.items() if quantity)
 
 
-def _check_day(facility: Facility, day: date, *, today: date, days_ahead_max: int, holidays: frozenset[date]) -> None:
+def check_day(facility: Facility, day: date, *, today: date, days_ahead_max: int, holidays: frozenset[date]) -> None:
+    """Raise PastDate, TooFarAhead or ClosedDay unless tickets for the day can be bought today."""
+    _open_on(facility, day, today=today, days_ahead_max=days_ahead_max, holidays=holidays)
+
+
+def _open_on(facility: Facility, day: date, *, today: date, days_ahead_max: int, holidays: frozenset[date]) -> Open:
     if day < today:
         raise PastDate(day=day.isoformat())
     if day > today + timedelta(days=days_ahead_max):
         raise TooFarAhead(last_day=(today + timedelta(days=days_ahead_max)).isoformat())
-    if isinstance(opening_on(facility, day, holidays=holidays), Closed):
+    state = opening_on(facility, day, holidays=holidays)
+    if isinstance(state, Closed):
         following = next_open_day(facility, day, holidays=holidays)
         raise ClosedDay(day=day.isoformat(), next_day=following.isoformat() if following else "-")
+    return state
+
+
+def _slot_of(product: Product, slot: time | None) -> SlotTime | None:
+    """Return the slot of a product that has slots; one without takes no notice of the order's slot."""
+    if not product.slots:
+        return None
+    times = ", ".join(each.starts_at.strftime("%H:%M") for each in product.slots)
+    if slot is None:
+        raise SlotNeeded(product=product.code, slots=times)
+    found = product.slot(slot)
+    if found is None:
+        raise UnknownSlot(product=product.code, slot=slot.strftime("%H:%M"), slots=times)
+    return found
 
 
 def _line(facility: Facility, product: Product, wish: Wish, price: Yen) -> QuotedLine:
@@ -484,22 +356,16 @@ def _line(facility: Facility, product: Product, wish: Wish, price: Yen) -> Quote
 
 
 def _places(
+    facility: Facility,
     product: Product,
     quantity: int,
     day: date,
-    slot: time | None,
-    facility: Facility,
+    at: SlotTime | None,
     facilities: Mapping[str, Facility],
 ) -> Iterator[Place]:
     """Yield the places that a line takes: its own pool, and the main pool of every other facility it admits to."""
-    if product.slots:
-        chosen = next((each for each in product.slots if each.starts_at == slot), None)
-        if chosen is None:
-            times = ", ".join(each.starts_at.strftime("%H:%M") for each in product.slots)
-            raise SlotNeeded(product=product.code, slots=times)
-        yield Place(facility.code, product.pool, day, chosen.starts_at, quantity, chosen.capacity)
-    else:
-        yield Place(facility.code, product.pool, day, ALL_DAY, quantity, product.capacity)
+    starts_at, capacity = (at.starts_at, at.capacity) if at else (ALL_DAY, product.capacity)
+    yield Place(facility.code, product.pool, day, starts_at, quantity, capacity)
     for code in product.admits:
         other = facilities.get(code)
         if code == facility.code or other is None:
@@ -510,11 +376,4 @@ def _places(
 
 
 def _sum(one: Place, other: Place) -> Place:
-    return Place(
-        one.facility,
-        one.pool,
-        one.visit_date,
-        one.starts_at,
-        one.quantity + other.quantity,
-        min(one.capacity, other.capacity),
-    )
+    return replace(one, quantity=one.quantity + other.quantity, capacity=min(one.capacity, other.capacity))

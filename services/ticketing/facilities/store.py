@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
@@ -41,6 +40,12 @@ async def number_holder(tx: Transaction, number: int) -> str | None:
     """Return the facility that a number was ever given to."""
     found = await tx.execute("SELECT code FROM facility_revisions WHERE number = :number LIMIT 1", number=number)
     return found.scalar_one_or_none()  # type: ignore[no-any-return]
+
+
+async def revisions(tx: Transaction, code: str) -> list[Mapping[str, Any]]:
+    """Return every document that a facility ever had, the oldest first."""
+    found = await tx.execute("SELECT document FROM facility_revisions WHERE code = :code ORDER BY revision", code=code)
+    return [row.document for row in found]
 
 
 async def add_revision(
@@ -90,6 +95,7 @@ async def taken_between(
     return {(row.visit_date, row.pool, row.starts_at): (row.taken, row.capacity) for row in found}
 
 
-def dumped(document: Mapping[str, Any]) -> str:
-    """Return a stored document's canonical text."""
-    return json.dumps(document, ensure_ascii=False, sort_keys=True)
+async def remaining(tx: Transaction, facility: str, day: date) -> dict[tuple[str, time], int]:
+    """Return how many places are left by pool and start, for the slots of a day that exist."""
+    slots = await taken_between(tx, facility, day, day)
+    return {(pool, starts_at): max(0, capacity - taken) for (_, pool, starts_at), (taken, capacity) in slots.items()}
