@@ -20,7 +20,7 @@ from kernel.clock import JAPAN
 from kernel.money import Yen
 from kernel.problems import status_of
 from kernel.refusals import Refusal
-from kernel.web.language import LANGUAGES, Language, catalogue, language_of
+from kernel.web.language import LANGUAGE_COOKIE, LANGUAGES, Language, catalogue, language_of
 
 HERE = Path(__file__).parent
 BUILT = HERE / "static" / "built"
@@ -118,7 +118,10 @@ class Pages:
             )
         )
         headers = {"cache-control": "no-store", "content-language": language.tag, "vary": "Accept-Language, Cookie"}
-        return HTMLResponse(body, status_code=status, headers=headers)
+        answer = HTMLResponse(body, status_code=status, headers=headers)
+        if request.query_params.get("lang") == language.tag:  # chosen by hand: the pages after this one keep it
+            answer.set_cookie(LANGUAGE_COOKIE, language.tag, max_age=YEAR_SECONDS, httponly=True, samesite="lax")
+        return answer
 
     def refusal(self, request: Request, refusal: Refusal) -> HTMLResponse:
         """Render a refusal as a page that says what to do."""

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import cache
+from datetime import date, datetime, time
+from functools import lru_cache
 from pathlib import Path
 
 import holidays
@@ -30,18 +30,25 @@ from ticketing.facilities.document import (
     read_facility,
     same_document,
 )
-from ticketing.facilities.model import Authority, Facility, Gate, Words
+from ticketing.facilities.model import Authority, Facility, Gate, Product, SlotTime, Words, places_of
 
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 30.0
 RECONNECT_SECONDS = 2.0
 YEARS_AROUND = 3
+HOLIDAYS_FIRST_YEAR = 1949
+HOLIDAYS_LAST_YEAR = 2100
 
 
-@cache
+@lru_cache(maxsize=16)
 def japanese_holidays(year: int) -> frozenset[date]:
-    """Return the national holidays of the years around one (国民の祝日に関する法律, by the package `holidays`)."""
+    """Return the national holidays of the years around one (国民の祝日に関する法律, by the package `holidays`).
+
+    A year that nobody sells for has none: the address of a page may name any.
+    """
+    if not HOLIDAYS_FIRST_YEAR < year < HOLIDAYS_LAST_YEAR:
+        return frozenset()
     return frozenset(holidays.country_holidays("JP", years=range(year - 1, year + YEARS_AROUND)))
 
 
@@ -153,6 +160,27 @@ async def load_book(tx: Transaction) -> FacilityBook:
     facilities = [read_facility(document) for _, document in await store.current_documents(tx)]
     authorities = [Authority(code, Words(ja, en)) for code, ja, en in await store.authorities(tx)]
     return FacilityBook({facility.code: facility for facility in facilities}, {each.code: each for each in authorities})
+
+
+async def remaining(
+    tx: Transaction, book: FacilityBook, facility: Facility, day: date
+) -> dict[tuple[str, time | None], int]:
+    """Return how many people each product still takes on a day, by (product, slot or None)."""
+    codes = sorted({code for product in facility.products for code in product.admits if book.get(code)})
+    slots = {code: await store.taken_between(tx, code, day, day) for code in codes}
+
+    def left(product: Product, at: SlotTime | None) -> int:
+        found = []
+        for place in places_of(facility, product, 1, day, at, book.facilities):
+            taken, capacity = slots[place.facility].get((day, place.pool, place.starts_at), (0, place.capacity))
+            found.append(max(0, capacity - taken))
+        return min(found)
+
+    return {
+        (product.code, at.starts_at if at else None): left(product, at)
+        for product in facility.products
+        for at in product.slots or (None,)
+    }
 
 
 class BookKeeper:

@@ -55,9 +55,11 @@ __all__ = [
     "Visit",
     "Wish",
     "Words",
+    "check_day",
     "next_open_day",
     "offers",
     "opening_on",
+    "places_of",
     "quote",
 ]
 
@@ -66,19 +68,19 @@ __all__ = [
 class Offer:
     """One thing to buy on one day: a product for a category, with what it costs one person.
 
-    `prices` grow by party size; the first is for a single visitor. `slot_prices` holds, for a product
-    with slots, the single visitor's price at each.
+    `prices` grow by party size, the first is for a single visitor; for a product with slots they are those
+    of the first slot that has any, and `slot_prices` holds the same for each slot.
     """
 
     product: Product
     category: Category
     prices: tuple[Price, ...]
-    slot_prices: Mapping[time, Yen]
+    slot_prices: Mapping[time, tuple[Price, ...]]
 
     @property
     def price(self) -> Yen:
-        """What a single visitor pays, in the cheapest slot if they differ."""
-        return min(self.slot_prices.values(), default=self.prices[0].amount)
+        """What a single visitor pays (in the first slot)."""
+        return self.prices[0].amount
 
     @property
     def illustrative(self) -> bool:
@@ -102,18 +104,16 @@ def offers(
 
 
 def _offers(facility: Facility, product: Product, visit: Visit, *, free: bool) -> Iterator[Offer]:
+    def prices(code: str, at: time | None) -> tuple[Price, ...]:
+        found = product.prices_by_party(code, replace(visit, slot=at))
+        return tuple(replace(each, amount=ZERO) for each in found[:1]) if free else found
+
     for code in product.categories():
         category = facility.category(code)
-        slots = {each.starts_at: replace(visit, slot=each.starts_at) for each in product.slots}
-        by_slot = (product.prices_by_party(code, moment) for moment in slots.values() or [visit])
-        prices = next((each for each in by_slot if each), ())
-        if category is None or not prices:
-            continue
-        found = {at: product.price(code, moment, party=1) for at, moment in slots.items()}
-        if free:
-            prices = (replace(prices[0], amount=ZERO, quantity_min=1),)
-        at_slots = {at: ZERO if free else price.amount for at, price in found.items() if price is not None}
-        yield Offer(product, category, prices, at_slots)
+        at_slots = {each.starts_at: found for each in product.slots if (found := prices(code, each.starts_at))}
+        first = next(iter(at_slots.values()), ()) if product.slots else prices(code, None)
+        if category is not None and first:
+            yield Offer(product, category, first, at_slots)
 
 
 def _sold(product: Product, day: date, holidays: frozenset[date], facilities: Mapping[str, Facility]) -> bool:
@@ -277,7 +277,7 @@ def quote(
         if price is None or facility.category(wish.category) is None:
             raise UnknownCategory(product=product.code, category=wish.category[:64])
         lines.append(_line(facility, product, wish, ZERO if free else price.amount))
-        for place in _places(facility, product, wish.quantity, visit_date, at, facilities):
+        for place in places_of(facility, product, wish.quantity, visit_date, at, facilities):
             key = (place.facility, place.pool, place.starts_at)
             held = places.get(key)
             places[key] = place if held is None else _sum(held, place)
@@ -355,7 +355,7 @@ def _line(facility: Facility, product: Product, wish: Wish, price: Yen) -> Quote
     )
 
 
-def _places(
+def places_of(
     facility: Facility,
     product: Product,
     quantity: int,

@@ -93,9 +93,3 @@ async def taken_between(
         last=last,
     )
     return {(row.visit_date, row.pool, row.starts_at): (row.taken, row.capacity) for row in found}
-
-
-async def remaining(tx: Transaction, facility: str, day: date) -> dict[tuple[str, time], int]:
-    """Return how many places are left by pool and start, for the slots of a day that exist."""
-    slots = await taken_between(tx, facility, day, day)
-    return {(pool, starts_at): max(0, capacity - taken) for (_, pool, starts_at), (taken, capacity) in slots.items()}
