@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, time
+from typing import Literal
 
 from kernel.money import Yen
 
 MAIN_POOL = "main"
 ALL_DAY = time(0, 0)
 
+OnHoliday = Literal["closed", "open", "moved"]
 MonthDay = tuple[int, int]
 YearlyPeriod = tuple[MonthDay, MonthDay]
 
@@ -178,10 +180,14 @@ class Season:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """When a facility is open. A weekly closed day that is a holiday moves to the next working day."""
+    """When a facility is open.
+
+    `on_holiday` says what becomes of a weekly closed day that is a national holiday: it stays closed,
+    is open, or is open and the first day after the holidays is closed instead.
+    """
 
     closed_weekdays: frozenset[int]
-    holidays_open: bool
+    on_holiday: OnHoliday
     closed_yearly: tuple[YearlyPeriod, ...]
     closed_days: frozenset[date]
     open_days: frozenset[date]

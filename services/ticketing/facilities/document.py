@@ -161,7 +161,7 @@ class OpeningDocument(_Strict):
     """When it is open. Weekdays are 0 (Monday) to 6."""
 
     closed_weekdays: list[Annotated[int, Field(ge=0, le=6)]] = Field(default_factory=list)
-    holidays_open: bool = True
+    on_holiday: catalogue.OnHoliday = "moved"
     closed_yearly: list[tuple[MonthDay, MonthDay]] = Field(default_factory=list)
     closed_days: list[date] = Field(default_factory=list)
     open_days: list[date] = Field(default_factory=list)
@@ -172,7 +172,7 @@ class OpeningDocument(_Strict):
         """Return the opening rules."""
         return catalogue.Opening(
             closed_weekdays=frozenset(self.closed_weekdays),
-            holidays_open=self.holidays_open,
+            on_holiday=self.on_holiday,
             closed_yearly=tuple((_month_day(first), _month_day(last)) for first, last in self.closed_yearly),
             closed_days=frozenset(self.closed_days),
             open_days=frozenset(self.open_days),

@@ -47,13 +47,11 @@ def opening_on(facility: Facility, day: date, *, holidays: frozenset[date]) -> O
 
 
 def _weekly_closed(rules: Opening, day: date, holidays: frozenset[date]) -> bool:
-    if not rules.holidays_open:
-        return day.weekday() in rules.closed_weekdays
-    if day in holidays:
-        return False
     if day.weekday() in rules.closed_weekdays:
-        return True
-    # The closed day fell on a holiday: the first working day after it is closed instead.
+        return day not in holidays or rules.on_holiday == "closed"
+    if rules.on_holiday != "moved" or day in holidays:
+        return False
+    # A closed day that fell on a holiday makes the first day after the holidays closed instead.
     before = day - timedelta(days=1)
     while before in holidays:
         if before.weekday() in rules.closed_weekdays:

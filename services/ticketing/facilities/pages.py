@@ -97,28 +97,30 @@ async def facility_page(request: Request, code: str, month: str = "") -> Respons
     book = wiring.books.current
     async with wiring.database.transaction(correlation_id.get()) as tx:
         taken = await store.taken_between(tx, code, first, following - timedelta(days=1))
+    weeks = display.weeks_of(facility, first, sale, taken=taken, facilities=book.facilities)
+    shown_day = _shown_day(facility, sale)
+    state = opening_on(facility, sale.today, holidays=sale.holidays)
     return _page(
         request,
         "facility.html",
         facility=facility,
         weekdays=_weekdays(language_of(request).tag),
-        weeks=display.weeks_of(facility, first, sale, taken=taken, facilities=book.facilities),
+        weeks=[week for week in weeks if any(at and at.state != "past" for at in week)],
         first=first,
         previous=previous if previous >= sale.today.replace(day=1) else None,
         following=following if following <= sale.last_day else None,
-        state=opening_on(facility, sale.today, holidays=sale.holidays),
-        is_open=isinstance(opening_on(facility, sale.today, holidays=sale.holidays), Open),
-        next_day=next_open_day(facility, sale.today, holidays=sale.holidays),
+        state=state,
+        is_open=isinstance(state, Open),
         today=sale.today,
         shelves=display.shelves_of(
             facility,
-            _shown_day(facility, sale),
+            shown_day,
             holidays=sale.holidays,
             facilities=book.facilities,
             remaining={},
             quantities={},
         ),
-        shown_day=_shown_day(facility, sale),
+        shown_day=shown_day,
     )
 
 
@@ -298,7 +300,6 @@ def _payeasy_in_time(wiring: Wiring, day: date) -> bool:
 
 def _not_on_that_day(request: Request, facility: Facility, day: date, sale: Sale, refusal: Refusal) -> Response:
     """Say why there is nothing for the day, and offer the next open one."""
-    wiring = wiring_of(request)
     closed = opening_on(facility, day, holidays=sale.holidays) if isinstance(refusal, ClosedDay) else None
     after = day if closed else sale.today - timedelta(days=1)
     next_day = next_open_day(facility, after, holidays=sale.holidays)
