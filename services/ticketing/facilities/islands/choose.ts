@@ -8,7 +8,7 @@ const told = document.querySelector("#prices")?.textContent;
 
 /** The price of one person: of the steps that the party is large enough for, the last. */
 function unitPrice(steps: Steps | undefined, party: number): number | undefined {
-  return steps?.filter(([from]) => party >= from).at(-1)?.[1];
+  return steps?.filter(([from]) => party >= from).pop()?.[1];
 }
 
 function start(form: HTMLFormElement, prices: Prices): void {
