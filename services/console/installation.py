@@ -194,6 +194,12 @@ class Installation:
         if service in SERVICES:
             told["MOMIJI_SECRETS_DIR"] = str(self.secrets / service)
             told[f"MOMIJI_{service.upper()}_DATABASE_URL"] = database_urls[service]
+        if service in {"payments", "ticketing"}:
+            told["MOMIJI_FORM_ACTION_ORIGINS"] = json.dumps([running.url("sandbox")])
+        if service == "payments":
+            told["MOMIJI_STRIPE_API_BASE"] = f"{running.url('sandbox')}/stripe"
+            told["MOMIJI_PAYPAY_BASE_URL"] = f"{running.url('sandbox')}/paypay"
+            told["MOMIJI_KOMOJU_BASE_URL"] = f"{running.url('sandbox')}/komoju/api/v1"
         if service == "sandbox":
             told["MOMIJI_SANDBOX_HOST"] = running.host
             told["MOMIJI_SANDBOX_JOURNAL_FILE"] = str(self.home / "sandbox" / "journal.jsonl")

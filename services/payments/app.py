@@ -1,0 +1,49 @@
+"""Payments' HTTP side, wired from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from kernel import server
+from kernel.server import PageSources
+from kernel.web import mount_assets
+from payments.charges import pages as charge_pages
+from payments.charges import routes as charge_routes
+from payments.messages import routes as message_routes
+from payments.refunds import routes as refund_routes
+from payments.settings import PaymentsSettings
+from payments.wiring import Wiring, wire
+
+
+def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | None = None) -> FastAPI:
+    """Return the app; settings come from the environment unless given."""
+    wired = wiring or wire(settings or PaymentsSettings())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await wired.close()
+
+    app = FastAPI(
+        title="Momiji payments",
+        description="Charges, refunds, and the methods that carry them.",
+        version="1",
+        lifespan=lifespan,
+    )
+    app.state.wiring = wired
+    server.dress(
+        app,
+        service="payments",
+        body_bytes_max=wired.settings.body_bytes_max,
+        sources=PageSources(form_action=(wired.settings.ticketing_url, *wired.settings.form_action_origins)),
+        readiness={"database": wired.database.ping},
+    )
+    app.include_router(charge_routes.router)
+    app.include_router(refund_routes.router)
+    app.include_router(message_routes.router)
+    app.include_router(charge_pages.router)
+    mount_assets(app)
+    return app

@@ -1,0 +1,246 @@
+"""Charges, attempts and what a provider's answer means; nothing here calls or remembers anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, assert_never
+from uuid import UUID
+
+from kernel.money import Yen
+from kernel.refusals import Conflict, Invalid, NotFound
+
+Status = Literal["pending", "captured", "failed", "expired", "reversed", "unknown"]
+State = Literal["prepared", "open", "captured", "declined", "expired", "unknown"]
+
+# When an outcome is unknown: soon, then ever more rarely, then a person.
+UNKNOWN_STEPS = (
+    timedelta(seconds=10),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(hours=1),
+    timedelta(days=1),
+)
+OPEN_FIRST = timedelta(seconds=15)
+OPEN_LONGEST = timedelta(hours=1)
+GRACE = timedelta(minutes=1)  # After a deadline the provider is asked once more before the attempt is given up.
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a charge that belongs to one facility, product and revenue account."""
+
+    facility: str
+    product: str
+    revenue_owner: str
+    revenue_account: str
+    tax_rate_percent: int
+    amount: Yen
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What is due for one reference of one caller."""
+
+    id: UUID
+    caller: str
+    reference: str
+    amount: Yen
+    method: str
+    status: Status
+    description: str
+    expires_at: datetime
+    return_url: str
+    locale: str
+    facility: str
+    parts: tuple[Part, ...]
+    version: int
+    correlation_id: str
+    created_at: datetime
+    captured_at: datetime | None = None
+    captured: Yen | None = None
+    captured_by: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to pay a charge by one method. Its id is our reference at the provider."""
+
+    id: UUID
+    charge_id: UUID
+    method: str
+    state: State
+    amount: Yen
+    deadline: datetime
+    created_at: datetime
+    provider_id: str | None = None
+    pay_url: str | None = None
+    shown: Mapping[str, Any] | None = None
+    polls: int = 0
+    captured_at: datetime | None = None
+    captured: Yen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaid:
+    """The provider waits for the payer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The provider holds the money."""
+
+    amount: Yen
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The provider refused for good."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The provider's deadline is over, or it was cancelled there; nothing was paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotThere:
+    """The provider does not know it: our call never reached it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The provider did not say; nothing is concluded."""
+
+
+Finding = Unpaid | Paid | Refused | Over | NotThere | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The charge is paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unallocated:
+    """Money came that the charge cannot take."""
+
+    cause: Literal["paid_twice", "amount_differs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The charge will not be paid by this attempt."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Nobody paid in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing new."""
+
+
+Outcome = Captured | Unallocated | Failed | Expired | Unchanged
+
+
+class UnknownCharge(NotFound):
+    """There is no such charge."""
+
+    slug = "unknown-charge"
+    advice = "There is no such payment. Go back to your order and start the payment there."
+
+
+class AmountDiffers(Invalid):
+    """The same reference came with another amount."""
+
+    slug = "amount-differs"
+    advice = "The reference {reference} is already charged with another amount. Use a new reference."
+
+
+class AlreadyPaid(Conflict):
+    """The charge is paid."""
+
+    slug = "already-paid"
+    advice = "This is paid already. Go back to your order."
+
+
+class MethodUnknown(Invalid):
+    """There is no such method, or it is switched off."""
+
+    slug = "method-unknown"
+    advice = "There is no way to pay called {method}. Choose one of: {methods}."
+
+
+class AmountNotCarried(Invalid):
+    """The method does not carry this amount."""
+
+    slug = "amount-not-carried"
+    advice = "{method} takes {amount_min} to {amount_max} yen. Choose another way to pay."
+
+
+def judge(charge: Charge, attempt: Attempt, finding: Finding, *, at: datetime) -> Outcome:
+    """Decide what a provider's answer means. Repeats and late answers change nothing; money is never dropped."""
+    if attempt.state == "captured":
+        return Unchanged()
+    match finding:
+        case Paid(amount=amount):
+            if amount != charge.amount:
+                return Unallocated("amount_differs")
+            if charge.captured_by is not None:
+                return Unallocated("paid_twice")
+            return Captured()
+        case Refused(reason=reason):
+            return Failed(reason) if attempt.state != "declined" else Unchanged()
+        case Over():
+            return Expired() if attempt.state not in {"expired", "declined"} else Unchanged()
+        case NotThere() | Unpaid():
+            over = at > attempt.deadline + GRACE and attempt.state not in {"expired", "declined"}
+            return Expired() if over else Unchanged()
+        case NoAnswer():
+            return Unchanged()
+        case _:
+            assert_never(finding)
+
+
+def state_after(attempt: Attempt, finding: Finding, outcome: Outcome) -> State:
+    """Return the attempt's next state."""
+    match outcome:
+        case Captured() | Unallocated():
+            return "captured"
+        case Failed():
+            return "declined"
+        case Expired():
+            return "expired"
+        case Unchanged():
+            settled = attempt.state in {"captured", "declined", "expired"}
+            if settled or not isinstance(finding, Unpaid):
+                return attempt.state
+            return "open" if attempt.provider_id else attempt.state
+        case _:
+            assert_never(outcome)
+
+
+def next_poll(attempt: Attempt, *, at: datetime) -> datetime | None:
+    """Return when the provider is to be asked again; None when a person has to look, or nothing can come."""
+    match attempt.state:
+        case "captured" | "declined" | "expired":
+            return None
+        case "prepared" | "unknown":
+            if attempt.polls >= len(UNKNOWN_STEPS):
+                return None
+            return at + UNKNOWN_STEPS[attempt.polls]
+        case "open":
+            wait = min(OPEN_FIRST * (2 ** min(attempt.polls, 10)), OPEN_LONGEST)
+            last = attempt.deadline + GRACE + timedelta(seconds=1)
+            return min(at + wait, last) if at < last else at + UNKNOWN_STEPS[1]
+        case _:
+            assert_never(attempt.state)

@@ -1,0 +1,194 @@
+"""The checkout page: on to the provider, a code to scan, or numbers for an ATM."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import segno
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from kernel.clock import new_id
+from kernel.refusals import Refusal
+from kernel.signin import SignIn
+from kernel.telemetry import correlation_id
+from kernel.web import language_of
+from payments.charges import actions, store
+from payments.charges.actions import Asked
+from payments.charges.model import AlreadyPaid, Attempt, Charge, UnknownCharge
+from payments.methods.protocol import BankAccount, RefusedError
+from payments.refunds import actions as refund_actions
+from payments.refunds import store as refunds
+from payments.wiring import Wiring, wiring_of
+
+router = APIRouter(include_in_schema=False)
+
+SEE_OTHER = 303
+ASK_AGAIN = timedelta(seconds=3)  # What PayPay allows while its code is shown.
+LIVING = frozenset({"open"})
+
+
+async def _charge(request: Request, charge_id: UUID) -> tuple[Charge, Attempt | None]:
+    wiring = wiring_of(request)
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        charge = await store.find(tx, charge_id)
+        if charge is None:
+            raise UnknownCharge
+        attempts = await store.attempts_of(tx, charge_id)
+    same = [each for each in attempts if each.method == charge.method]
+    return charge, same[-1] if same else None
+
+
+@router.get("/pay/{charge_id}")
+async def pay(request: Request, charge_id: UUID) -> Response:
+    """Show how to pay, or go on to where that is."""
+    wiring = wiring_of(request)
+    try:
+        charge, attempt = await _charge(request, charge_id)
+        if charge.status == "captured":
+            return RedirectResponse(charge.return_url, status_code=SEE_OTHER)
+        method = wiring.method(charge.method)
+    except Refusal as refusal:
+        return wiring.pages.refusal(request, refusal)
+    at = wiring.clock.now()
+    alive = attempt is not None and attempt.state in LIVING and attempt.deadline > at
+    if attempt is not None and attempt.state in {"open", "unknown", "prepared"}:
+        await _hasten(wiring, attempt)
+    page = method.capabilities.page
+    if alive and attempt is not None and page == "redirect" and "back" not in request.query_params:
+        return RedirectResponse(attempt.pay_url or charge.return_url, status_code=SEE_OTHER)
+    over = charge.expires_at <= at
+    context: dict[str, Any] = {
+        "charge": charge,
+        "attempt": attempt,
+        "alive": alive,
+        "over": over,
+        "title": getattr(method.capabilities.title, "ja" if language_of(request).tag == "ja" else "en"),
+        "code": _code(attempt) if alive and page == "code" else None,
+        "live": wiring.pages.assets.has("pay.js"),
+    }
+    template = {"redirect": "pay_redirect.html", "code": "pay_code.html", "numbers": "pay_numbers.html"}[page]
+    return wiring.pages.render(request, template if alive else "pay_over.html", **context)
+
+
+def _code(attempt: Attempt | None) -> str:
+    made = segno.make((attempt.pay_url if attempt else None) or "-", error="m", micro=False)
+    return str(made.svg_data_uri(scale=6, border=4))
+
+
+async def _hasten(wiring: Wiring, attempt: Attempt) -> None:
+    """Somebody looks at the page: let the worker ask the provider now, but not more often than allowed."""
+    at = wiring.clock.now()
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        await store.hasten(tx, attempt.id, at=at, unless_since=at + ASK_AGAIN)
+
+
+@router.get("/pay/{charge_id}/status")
+async def status(request: Request, charge_id: UUID) -> Response:
+    """Tell an open page whether it is paid."""
+    wiring = wiring_of(request)
+    charge, attempt = await _charge(request, charge_id)
+    if attempt is not None and charge.status == "pending":
+        await _hasten(wiring, attempt)
+    return JSONResponse(
+        {"status": charge.status, "return_url": charge.return_url}, headers={"cache-control": "no-store"}
+    )
+
+
+@router.post("/pay/{charge_id}/again")
+async def again(request: Request, charge_id: UUID) -> Response:
+    """Open another attempt by the same method, when a code or a page is over."""
+    wiring = wiring_of(request)
+    try:
+        SignIn.require_own_page(request)
+        charge, _ = await _charge(request, charge_id)
+        if charge.captured_at is not None:
+            raise AlreadyPaid
+        at = wiring.clock.now()
+        if charge.expires_at <= at:
+            return RedirectResponse(charge.return_url, status_code=SEE_OTHER)
+        asked = Asked(
+            charge.caller,
+            charge.reference,
+            charge.amount,
+            charge.method,
+            charge.description,
+            charge.expires_at,
+            charge.return_url,
+            charge.locale,
+            charge.facility,
+            charge.parts,
+        )
+        async with wiring.database.transaction(charge.correlation_id) as tx:
+            prepared = await actions.prepare(tx, asked, charge_id=new_id(), attempt_id=new_id(), at=at)
+        if prepared.attempt is not None:
+            await actions.open_attempt(
+                wiring.database,
+                wiring.method(charge.method),
+                prepared.charge,
+                prepared.attempt,
+                pay_page=wiring.checkout_url(charge_id),
+                at=wiring.clock.now(),
+            )
+    except Refusal as refusal:
+        return wiring.pages.refusal(request, refusal)
+    return RedirectResponse(f"/pay/{charge_id}", status_code=SEE_OTHER)
+
+
+@router.get("/pay/{charge_id}/refund")
+async def refund_page(request: Request, charge_id: UUID, problem: str = "") -> Response:
+    """Ask for the bank account that a Pay-easy refund goes to."""
+    wiring = wiring_of(request)
+    try:
+        charge, _ = await _charge(request, charge_id)
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            waiting = [each for each in await refunds.of_charge(tx, charge_id)]
+    except Refusal as refusal:
+        return wiring.pages.refusal(request, refusal)
+    return wiring.pages.render(request, "refund.html", charge=charge, refunds=waiting, problem=bool(problem))
+
+
+@router.post("/pay/{charge_id}/refund")
+async def refund_form(request: Request, charge_id: UUID) -> Response:
+    """Pass the bank account on to the provider; nothing of it is kept or logged."""
+    wiring = wiring_of(request)
+    try:
+        SignIn.require_own_page(request)
+        charge, _ = await _charge(request, charge_id)
+        form = {name: str(value).strip() for name, value in (await request.form()).items()}
+        account = BankAccount(
+            holder_kana=form.get("holder_kana", "")[:60],
+            bank_name=form.get("bank_name", "")[:60],
+            bank_code=form.get("bank_code", ""),
+            branch_name=form.get("branch_name", "")[:60],
+            branch_code=form.get("branch_code", ""),
+            kind="checking" if form.get("kind") == "checking" else "normal",
+            number=form.get("number", ""),
+        )
+        if not _plausible(account):
+            return RedirectResponse(f"/pay/{charge_id}/refund?problem=1", status_code=SEE_OTHER)
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            waiting = [r for r in await refunds.of_charge(tx, charge_id) if r.state == "needs_bank_account"]
+        for refund in waiting:
+            await refund_actions.send_to_account(
+                wiring.database, wiring.method(charge.method), refund.id, account, at=wiring.clock.now()
+            )
+    except RefusedError:
+        return RedirectResponse(f"/pay/{charge_id}/refund?problem=1", status_code=SEE_OTHER)
+    except Refusal as refusal:
+        return wiring.pages.refusal(request, refusal)
+    return RedirectResponse(f"/pay/{charge_id}/refund", status_code=SEE_OTHER)
+
+
+def _plausible(account: BankAccount) -> bool:
+    return (
+        account.bank_code.isdecimal()
+        and len(account.bank_code) == 4  # noqa: PLR2004 - 金融機関コード
+        and account.branch_code.isdecimal()
+        and len(account.branch_code) == 3  # noqa: PLR2004 - 支店コード
+        and account.number.isdecimal()
+        and len(account.number) == 7  # noqa: PLR2004 - 口座番号
+        and bool(account.holder_kana and account.bank_name and account.branch_name)
+    )

@@ -1,0 +1,253 @@
+"""Rows of charges and attempts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from kernel.money import Yen
+from kernel.rows import Transaction
+from payments.charges.model import Attempt, Charge, Part
+
+CHARGE_CHANNEL = "momiji_charges"
+
+
+async def find(tx: Transaction, charge_id: UUID, *, lock: bool = False) -> Charge | None:
+    """Return a charge, locked for a change if wanted."""
+    found = await tx.session.execute(
+        text(f"SELECT * FROM charges WHERE id = :id{' FOR UPDATE' if lock else ''}"), {"id": charge_id}
+    )
+    row = found.one_or_none()
+    return None if row is None else to_charge(row)
+
+
+async def find_by_reference(tx: Transaction, caller: str, reference: str) -> Charge | None:
+    """Return the charge of a caller's reference, locked for a change."""
+    found = await tx.session.execute(
+        text("SELECT * FROM charges WHERE caller = :caller AND reference = :reference FOR UPDATE"),
+        {"caller": caller, "reference": reference},
+    )
+    row = found.one_or_none()
+    return None if row is None else to_charge(row)
+
+
+async def add(tx: Transaction, charge: Charge) -> bool:
+    """Insert a charge; tell whether its reference was new."""
+    found = await tx.session.execute(
+        text(
+            "INSERT INTO charges (id, caller, reference, amount, method, status, description, expires_at, return_url, "
+            "locale, facility, allocations, version, correlation_id, created_at) "
+            "VALUES (:id, :caller, :reference, :amount, :method, :status, :description, :expires_at, :return_url, "
+            ":locale, :facility, CAST(:parts AS jsonb), :version, :correlation_id, :created_at) "
+            "ON CONFLICT (caller, reference) DO NOTHING RETURNING id"
+        ),
+        {
+            "id": charge.id,
+            "caller": charge.caller,
+            "reference": charge.reference,
+            "amount": charge.amount.amount,
+            "method": charge.method,
+            "status": charge.status,
+            "description": charge.description,
+            "expires_at": charge.expires_at,
+            "return_url": charge.return_url,
+            "locale": charge.locale,
+            "facility": charge.facility,
+            "parts": json.dumps([_part_to_json(part) for part in charge.parts]),
+            "version": charge.version,
+            "correlation_id": charge.correlation_id,
+            "created_at": charge.created_at,
+        },
+    )
+    return found.one_or_none() is not None
+
+
+async def save(tx: Transaction, charge: Charge) -> None:
+    """Write a charge's new state and wake the pages that show it."""
+    await tx.session.execute(
+        text(
+            "UPDATE charges SET status = :status, method = :method, version = :version, expires_at = :expires_at, "
+            "captured_at = :captured_at, captured_amount = :captured, captured_by = :captured_by WHERE id = :id"
+        ),
+        {
+            "id": charge.id,
+            "status": charge.status,
+            "method": charge.method,
+            "version": charge.version,
+            "expires_at": charge.expires_at,
+            "captured_at": charge.captured_at,
+            "captured": charge.captured.amount if charge.captured else None,
+            "captured_by": charge.captured_by,
+        },
+    )
+
+
+async def note(tx: Transaction, charge_id: UUID, words: str, *, at: datetime) -> None:
+    """Add a line to a charge's history."""
+    await tx.session.execute(
+        text("INSERT INTO charge_history (charge_id, at, words) VALUES (:id, :at, :words)"),
+        {"id": charge_id, "at": at, "words": words},
+    )
+
+
+async def history(tx: Transaction, charge_id: UUID) -> list[tuple[datetime, str]]:
+    """Return a charge's history."""
+    rows = await tx.session.execute(
+        text("SELECT at, words FROM charge_history WHERE charge_id = :id ORDER BY position"), {"id": charge_id}
+    )
+    return [(row.at, row.words) for row in rows]
+
+
+async def add_attempt(tx: Transaction, attempt: Attempt, *, next_poll_at: datetime | None) -> None:
+    """Insert an attempt before its provider is called."""
+    await tx.session.execute(
+        text(
+            "INSERT INTO attempts (id, charge_id, method, state, amount, deadline, created_at, next_poll_at) "
+            "VALUES (:id, :charge_id, :method, :state, :amount, :deadline, :created_at, :next_poll_at)"
+        ),
+        {
+            "id": attempt.id,
+            "charge_id": attempt.charge_id,
+            "method": attempt.method,
+            "state": attempt.state,
+            "amount": attempt.amount.amount,
+            "deadline": attempt.deadline,
+            "created_at": attempt.created_at,
+            "next_poll_at": next_poll_at,
+        },
+    )
+
+
+async def save_attempt(tx: Transaction, attempt: Attempt, *, next_poll_at: datetime | None) -> None:
+    """Write an attempt's new state."""
+    await tx.session.execute(
+        text(
+            "UPDATE attempts SET state = :state, provider_id = :provider_id, pay_url = :pay_url, "
+            "shown = CAST(:shown AS jsonb), deadline = :deadline, polls = :polls, next_poll_at = :next_poll_at, "
+            "captured_at = :captured_at, captured_amount = :captured WHERE id = :id"
+        ),
+        {
+            "id": attempt.id,
+            "state": attempt.state,
+            "provider_id": attempt.provider_id,
+            "pay_url": attempt.pay_url,
+            "shown": json.dumps(dict(attempt.shown or {})),
+            "deadline": attempt.deadline,
+            "polls": attempt.polls,
+            "next_poll_at": next_poll_at,
+            "captured_at": attempt.captured_at,
+            "captured": attempt.captured.amount if attempt.captured else None,
+        },
+    )
+
+
+async def attempts_of(tx: Transaction, charge_id: UUID) -> list[Attempt]:
+    """Return a charge's attempts, oldest first."""
+    rows = await tx.session.execute(
+        text("SELECT * FROM attempts WHERE charge_id = :id ORDER BY created_at, id"), {"id": charge_id}
+    )
+    return [to_attempt(row) for row in rows]
+
+
+async def find_attempt(tx: Transaction, reference: str, method: str) -> Attempt | None:
+    """Return the attempt that a provider means: by our reference, or by the provider's id."""
+    found = await tx.session.execute(
+        text("SELECT * FROM attempts WHERE method = :method AND (id::text = :reference OR provider_id = :reference)"),
+        {"method": method, "reference": reference},
+    )
+    row = found.first()
+    return None if row is None else to_attempt(row)
+
+
+async def due_attempts(tx: Transaction, *, at: datetime, limit: int, lease_until: datetime) -> list[UUID]:
+    """Lease and return attempts whose provider is to be asked; another poller skips them meanwhile."""
+    rows = await tx.session.execute(
+        text(
+            "UPDATE attempts SET next_poll_at = :lease WHERE id IN (SELECT id FROM attempts WHERE next_poll_at <= :at "
+            "ORDER BY next_poll_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING id"
+        ),
+        {"at": at, "limit": limit, "lease": lease_until},
+    )
+    return [row.id for row in rows]
+
+
+async def attempt(tx: Transaction, attempt_id: UUID) -> Attempt | None:
+    """Return one attempt."""
+    row = (await tx.session.execute(text("SELECT * FROM attempts WHERE id = :id"), {"id": attempt_id})).one_or_none()
+    return None if row is None else to_attempt(row)
+
+
+async def hasten(tx: Transaction, attempt_id: UUID, *, at: datetime, unless_since: datetime) -> None:
+    """Ask an attempt's provider at once, but not more often than somebody waits for."""
+    await tx.session.execute(
+        text("UPDATE attempts SET next_poll_at = :at WHERE id = :id AND next_poll_at > :since"),
+        {"id": attempt_id, "at": at, "since": unless_since},
+    )
+
+
+def to_charge(row: Any) -> Charge:
+    """Parse a row."""
+    return Charge(
+        id=row.id,
+        caller=row.caller,
+        reference=row.reference,
+        amount=Yen(row.amount),
+        method=row.method,
+        status=row.status,
+        description=row.description,
+        expires_at=row.expires_at,
+        return_url=row.return_url,
+        locale=row.locale,
+        facility=row.facility,
+        parts=tuple(_part_from_json(part) for part in row.allocations),
+        version=row.version,
+        correlation_id=row.correlation_id,
+        created_at=row.created_at,
+        captured_at=row.captured_at,
+        captured=None if row.captured_amount is None else Yen(row.captured_amount),
+        captured_by=row.captured_by,
+    )
+
+
+def to_attempt(row: Any) -> Attempt:
+    """Parse a row."""
+    return Attempt(
+        id=row.id,
+        charge_id=row.charge_id,
+        method=row.method,
+        state=row.state,
+        amount=Yen(row.amount),
+        deadline=row.deadline,
+        created_at=row.created_at,
+        provider_id=row.provider_id,
+        pay_url=row.pay_url,
+        shown=dict(row.shown),
+        polls=row.polls,
+        captured_at=row.captured_at,
+        captured=None if row.captured_amount is None else Yen(row.captured_amount),
+    )
+
+
+def _part_to_json(part: Part) -> dict[str, Any]:
+    return {
+        "facility": part.facility,
+        "product": part.product,
+        "revenue_owner": part.revenue_owner,
+        "revenue_account": part.revenue_account,
+        "tax_rate_percent": part.tax_rate_percent,
+        "amount": part.amount.amount,
+    }
+
+
+def _part_from_json(kept: dict[str, Any]) -> Part:
+    return Part(**(kept | {"amount": Yen(kept["amount"])}))
+
+
+def parts_total(parts: Sequence[Part]) -> Yen:
+    """Return what the parts add up to."""
+    return Yen(sum(part.amount.amount for part in parts))

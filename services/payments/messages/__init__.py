@@ -1,0 +1,1 @@
+"""Messages: what providers send us, kept as it came."""

@@ -1,0 +1,1 @@
+"""Pay-easy by KOMOJU."""

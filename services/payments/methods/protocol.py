@@ -1,0 +1,158 @@
+"""What a way to pay must do. One folder for each; nothing else names a provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from kernel.money import Yen
+from kernel.refusals import Unauthenticated, Unavailable
+from payments.charges.model import Attempt, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A name in Japanese and English."""
+
+    ja: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a method declares about itself.
+
+    `page`: where the payer pays: at the provider ('redirect'), by a code ('code') or by numbers ('numbers').
+    `refund`: by the provider ('provider') or to a bank account that the payer names ('bank_account').
+    """
+
+    name: str
+    title: Words
+    amount_min: Yen
+    amount_max: Yen
+    page: Literal["redirect", "code", "numbers"]
+    refund: Literal["provider", "bank_account"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the provider is asked to open. `attempt.id` is our reference and idempotency key."""
+
+    attempt: Attempt
+    description: str
+    return_url: str
+    locale: str
+    pay_page: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the provider opened. `deadline` is the provider's own, which counts."""
+
+    provider_id: str
+    pay_url: str
+    deadline: datetime
+    shown: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundWanted:
+    """A refund; `id` is our reference and idempotency key."""
+
+    id: UUID
+    attempt: Attempt
+    amount: Yen
+    provider_id: str | None
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BankAccount:
+    """Where money of Pay-easy goes back to. It passes through; it is never kept."""
+
+    holder_kana: str
+    bank_name: str
+    bank_code: str
+    branch_name: str
+    branch_code: str
+    kind: Literal["normal", "checking", "savings"]
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFinding:
+    """What the provider says of a refund."""
+
+    state: Literal["settled", "failed", "pending", "not_there", "no_answer"]
+    provider_id: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """A webhook as far as it is believed: which event, about which of our attempts or refunds."""
+
+    event_id: str
+    reference: str
+
+
+class Away(Unavailable):
+    """The provider is in maintenance or cannot be reached; nothing was sent."""
+
+    slug = "provider-away"
+    advice = "{method} is not available right now. Nothing was charged; try again later or choose another way to pay."
+
+
+class AmbiguousError(Exception):
+    """The call was sent and its outcome is not known: ask before doing anything else."""
+
+
+class RefusedError(Exception):
+    """The provider refused the call for good; the message is its reason."""
+
+
+class NotGenuine(Unauthenticated):
+    """The webhook is not signed by the provider."""
+
+    slug = "webhook-not-genuine"
+    advice = "The signature of this message is missing or wrong. Check the webhook secret."
+
+
+class Method(Protocol):
+    """One way to pay."""
+
+    capabilities: Capabilities
+
+    async def open(self, wanted: Wanted) -> Opened:
+        """Open it at the provider; the same again for the same attempt.
+
+        Raises Away (nothing was sent), AmbiguousError (ask first) or RefusedError.
+        """
+        ...
+
+    async def query(self, attempt: Attempt) -> Finding:
+        """Ask the provider for the truth."""
+        ...
+
+    async def expire(self, attempt: Attempt) -> None:
+        """Tell the provider that it is not wanted any more; a failure is found by the next query."""
+        ...
+
+    async def refund(self, wanted: RefundWanted, account: BankAccount | None) -> RefundFinding:
+        """Send the refund; the same again for the same id."""
+        ...
+
+    async def query_refund(self, wanted: RefundWanted) -> RefundFinding:
+        """Ask what became of a refund."""
+        ...
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> ProviderEvent:
+        """Check and read a webhook; raise NotGenuine or ValueError."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

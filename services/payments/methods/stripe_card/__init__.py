@@ -1,0 +1,1 @@
+"""Card by Stripe Checkout."""

@@ -1,0 +1,1 @@
+"""Refunds: money that goes back to who paid."""

@@ -1,0 +1,201 @@
+"""What is done with refunds: reserve the amount, send it, find out what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from kernel.clock import new_id
+from kernel.contracts.payments import RefundFailed, RefundSettled
+from kernel.money import Yen
+from kernel.refusals import Conflict
+from kernel.rows import Database, Transaction
+from payments.charges import actions as charges
+from payments.charges import facts
+from payments.charges import store as charge_rows
+from payments.charges.model import Attempt, Charge, Part
+from payments.methods.protocol import BankAccount, Method, RefundFinding, RefundWanted, RefusedError
+from payments.refunds import store
+from payments.refunds.store import Refund
+
+STEPS = (
+    timedelta(seconds=1),
+    timedelta(seconds=5),
+    timedelta(seconds=30),
+    timedelta(minutes=5),
+    timedelta(hours=1),
+    timedelta(days=1),
+)
+
+
+class MoreThanCaptured(Conflict):
+    """The refund would exceed what was paid."""
+
+    slug = "refund-exceeds-payment"
+    advice = "Only {left} yen of this payment are left to give back. Ask for that or less."
+
+
+class NothingCaptured(Conflict):
+    """There is nothing to give back."""
+
+    slug = "nothing-to-refund"
+    advice = "Nothing was paid for this, so nothing can be given back."
+
+
+async def request(
+    tx: Transaction,
+    charge_id: UUID,
+    *,
+    refund_id: UUID,
+    amount: Yen,
+    reason: str,
+    bank_account_needed: frozenset[str],
+    at: datetime,
+) -> Refund:
+    """Reserve an amount under the charge's lock; the worker sends it. A repeated id changes nothing."""
+    charge = await charge_rows.find(tx, charge_id, lock=True)
+    if charge is None:
+        raise NothingCaptured
+    known = await store.find(tx, refund_id)
+    if known is not None:
+        return known
+    attempt = await _paid_attempt(tx, charge, reason)
+    left = (attempt.captured or Yen(0)) - await store.reserved(tx, attempt.id)
+    if amount > left:
+        raise MoreThanCaptured(left=left.amount)
+    by_account = attempt.method in bank_account_needed
+    refund = Refund(
+        id=refund_id,
+        charge_id=charge.id,
+        attempt_id=attempt.id,
+        amount=amount,
+        reason=reason,
+        state="needs_bank_account" if by_account else "requested",
+        provider_id=None,
+        version=1,
+        requested_at=at,
+        polls=0,
+    )
+    await store.add(tx, refund, next_poll_at=None if by_account else at)
+    await charge_rows.note(tx, charge.id, f"Refund of {amount} asked for: {reason}.", at=at)
+    return refund
+
+
+async def _paid_attempt(tx: Transaction, charge: Charge, reason: str) -> Attempt:
+    """Return the attempt whose money goes back: for a double payment the one that did not pay the charge."""
+    paid = [each for each in await charge_rows.attempts_of(tx, charge.id) if each.state == "captured"]
+    if reason == "paid_twice":
+        paid.sort(key=lambda each: each.id == charge.captured_by)
+    else:
+        paid.sort(key=lambda each: each.id != charge.captured_by)
+    if not paid:
+        raise NothingCaptured
+    return paid[0]
+
+
+async def note_unallocated(
+    tx: Transaction, charge_id: UUID, *, amount: Yen, cause: Literal["paid_too_late", "paid_twice"], at: datetime
+) -> None:
+    """Publish that money came which no order can take."""
+    charge = await charge_rows.find(tx, charge_id, lock=True)
+    if charge is None:
+        return
+    newer = replace(charge, version=charge.version + 1)
+    await charge_rows.save(tx, newer)
+    fact = facts.unallocated(newer, method=charge.method, amount=amount, cause=cause, at=at)
+    await charges.publish(tx, fact, newer, at=at)
+
+
+async def move_on(database: Database, method: Method, refund_id: UUID, *, at: datetime) -> str:
+    """Send a refund or ask what became of it, outside of any transaction; then write it down."""
+    wanted = await _wanted(database, refund_id)
+    if wanted is None:
+        return "nothing to do"
+    refund, attempt = wanted
+    asked = RefundWanted(refund.id, attempt, refund.amount, refund.provider_id, refund.requested_at)
+    if refund.state == "requested":
+        finding = await method.refund(asked, None)
+    else:
+        finding = await method.query_refund(asked)
+    return await conclude(database, refund_id, finding, at=at)
+
+
+async def send_to_account(
+    database: Database, method: Method, refund_id: UUID, account: BankAccount, *, at: datetime
+) -> None:
+    """Pass a bank account on to the provider; it is not kept. Raises RefusedError with the provider's words."""
+    wanted = await _wanted(database, refund_id)
+    if wanted is None or wanted[0].state != "needs_bank_account":
+        return
+    refund, attempt = wanted
+    asked = RefundWanted(refund.id, attempt, refund.amount, refund.provider_id, refund.requested_at)
+    finding = await method.refund(asked, account)
+    if finding.state == "no_answer":
+        raise RefusedError("no answer")
+    await conclude(database, refund_id, finding, at=at)
+
+
+async def _wanted(database: Database, refund_id: UUID) -> tuple[Refund, Attempt] | None:
+    async with database.transaction("refund") as tx:
+        refund = await store.find(tx, refund_id)
+        attempt = None if refund is None else await charge_rows.attempt(tx, refund.attempt_id)
+    if refund is None or attempt is None or refund.state in {"settled", "failed"}:
+        return None
+    return refund, attempt
+
+
+async def conclude(database: Database, refund_id: UUID, finding: RefundFinding, *, at: datetime) -> str:
+    """Write down what the provider said of a refund; a settled or failed one is published once."""
+    async with database.transaction("refund") as tx:
+        refund = await store.find(tx, refund_id, lock=True)
+        if refund is None or refund.state in {"settled", "failed"}:
+            return "unchanged"
+        charge = await charge_rows.find(tx, refund.charge_id)
+        assert charge is not None  # noqa: S101 - the refund's foreign key
+        later = at + STEPS[min(refund.polls, len(STEPS) - 1)]
+        newer = replace(refund, polls=refund.polls + 1, provider_id=finding.provider_id or refund.provider_id)
+        match finding.state:
+            case "settled" | "failed":
+                newer = replace(newer, state=finding.state, version=refund.version)
+                await store.save(tx, newer, next_poll_at=None, finished_at=at, problem=finding.problem)
+                await _publish(tx, newer, charge, finding, at=at)
+                await charge_rows.note(tx, charge.id, f"Refund of {refund.amount} {finding.state}.", at=at)
+            case "pending":
+                newer = replace(newer, state="sent")
+                await store.save(tx, newer, next_poll_at=later, finished_at=None)
+            case _:
+                waits = None if refund.state == "needs_bank_account" else later
+                await store.save(tx, newer, next_poll_at=waits, finished_at=None)
+        return finding.state
+
+
+async def _publish(tx: Transaction, refund: Refund, charge: Charge, finding: RefundFinding, *, at: datetime) -> None:
+    whole = {
+        "refund_id": refund.id,
+        "charge_id": charge.id,
+        "reference": charge.reference,
+        "method": charge.method,
+        "facility": charge.facility,
+        "amount": refund.amount,
+        "allocations": facts.allocations(_shares(charge, refund.amount)),
+    }
+    own = Transaction(tx.session, tx.service, charge.correlation_id)
+    fact = (
+        RefundSettled(**whole, settled_at=at)
+        if finding.state == "settled"
+        else RefundFailed(**whole, reason=finding.problem or "refused", failed_at=at)
+    )
+    await own.publish(fact, subject=refund.id, version=refund.version, event_id=new_id(), at=at)
+
+
+def _shares(charge: Charge, amount: Yen) -> tuple[Part, ...]:
+    """Return the parts that a refund takes back, first to last, until its amount is reached."""
+    left, shares = amount.amount, []
+    for part in charge.parts:
+        share = min(left, part.amount.amount)
+        if share:
+            shares.append(replace(part, amount=Yen(share)))
+            left -= share
+    return tuple(shares)

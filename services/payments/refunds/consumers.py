@@ -1,0 +1,41 @@
+"""What payments does when ticketing asks to give money back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kernel.clock import Clock
+from kernel.contracts import Envelope, Fact
+from kernel.contracts.ticketing import RefundRequested
+from kernel.inbox import Handler
+from kernel.rows import Transaction
+from payments.refunds import actions
+
+
+def handlers(*, clock: Clock, bank_account_needed: frozenset[str]) -> Mapping[type[Fact], Handler]:
+    """Return what each fact of ticketing sets in motion."""
+
+    async def on_requested(tx: Transaction, event: Envelope) -> None:
+        fact = event.fact
+        assert isinstance(fact, RefundRequested)  # noqa: S101 - the runner chose this handler by the type
+        at = clock.now()
+        if fact.reason in {"paid_too_late", "paid_twice"}:
+            cause = "paid_twice" if fact.reason == "paid_twice" else "paid_too_late"
+            await actions.note_unallocated(
+                tx,
+                fact.charge_id,
+                amount=fact.amount,
+                cause=cause,
+                at=at,  # type: ignore[arg-type]
+            )
+        await actions.request(
+            tx,
+            fact.charge_id,
+            refund_id=fact.refund_id,
+            amount=fact.amount,
+            reason=fact.reason,
+            bank_account_needed=bank_account_needed,
+            at=at,
+        )
+
+    return {RefundRequested: on_requested}

@@ -1,0 +1,82 @@
+"""Everything that payments' edges need, put together in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from fastapi import Request
+
+from kernel.access import StaffDirectory, Verifier
+from kernel.clock import Clock, SystemClock
+from kernel.rows import Database
+from kernel.signin import SignIn
+from kernel.web import Pages
+from payments.charges.model import MethodUnknown
+from payments.methods import connect_all
+from payments.methods.protocol import Method
+from payments.settings import PaymentsSettings
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What routes, pages, consumers and pollers are given."""
+
+    settings: PaymentsSettings
+    database: Database
+    clock: Clock
+    methods: dict[str, Method]
+    pages: Pages
+    sign_in: SignIn
+
+    def method(self, name: str) -> Method:
+        """Return a method by its name; raise MethodUnknown."""
+        found = self.methods.get(name)
+        if found is None:
+            raise MethodUnknown(method=name[:40], methods=", ".join(sorted(self.methods)))
+        return found
+
+    def checkout_url(self, charge_id: UUID) -> str:
+        """Return where a charge is paid."""
+        return f"{self.settings.payments_url}/pay/{charge_id}"
+
+    @property
+    def bank_account_needed(self) -> frozenset[str]:
+        """The methods whose refunds go to a bank account."""
+        return frozenset(name for name, method in self.methods.items() if method.capabilities.refund == "bank_account")
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        for method in self.methods.values():
+            await method.close()
+        await self.database.close()
+
+
+def wiring_of(request: Request) -> Wiring:
+    """Return what app.py put together."""
+    found = request.app.state.wiring
+    assert isinstance(found, Wiring)  # noqa: S101 - app.py makes it before the first request
+    return found
+
+
+def wire(settings: PaymentsSettings, *, clock: Clock | None = None) -> Wiring:
+    """Put payments together; nothing is connected yet."""
+    now = clock or SystemClock()
+    return Wiring(
+        settings=settings,
+        database=Database(
+            settings.payments_database_url, service="payments", pool_size_max=settings.database_pool_size_max
+        ),
+        clock=now,
+        methods=connect_all(settings, now),
+        pages=Pages(folders=[HERE / "charges" / "templates"], words=[HERE / "words"]),
+        sign_in=SignIn(
+            service="payments",
+            verifier=Verifier.from_folder(settings.trusted_keys_dir or Path("/nonexistent"), audience="payments"),
+            staff=StaffDirectory.from_file(settings.staff_file or Path("/nonexistent")),
+            session_key=settings.session_key.get_secret_value(),
+        ),
+    )
