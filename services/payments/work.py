@@ -20,6 +20,7 @@ from kernel.stream.protocol import topic_of
 from payments.charges import actions as charges
 from payments.charges import store as charge_rows
 from payments.messages import store as messages
+from payments.methods.protocol import Away
 from payments.refunds import actions as refund_actions
 from payments.refunds import store as refund_rows
 from payments.refunds.consumers import handlers
@@ -164,7 +165,7 @@ async def _attempt(wired: Wiring, attempt_id: UUID) -> None:
         and attempt.deadline > wired.clock.now()
     ):
         # The answer to our call was lost: the same call under the same key tells what it made, or makes it once.
-        with suppress(charges.Away):
+        with suppress(Away):
             page = wired.checkout_url(charge.id)
             opened = await charges.open_attempt(
                 wired.database, method, charge, attempt, pay_page=page, at=wired.clock.now()

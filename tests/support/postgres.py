@@ -36,4 +36,4 @@ class TestServer:
         return self.server.url(name)
 
     def drop(self, url: str) -> None:
-        self.server.drop_database(url.split("@/")[1].split("?")[0])
+        self.server.drop_database(url.split("@/")[1].split("?", maxsplit=1)[0])

@@ -187,7 +187,9 @@ class AmountNotCarried(Invalid):
     advice = "{method} takes {amount_min} to {amount_max} yen. Choose another way to pay."
 
 
-def judge(charge: Charge, attempt: Attempt, finding: Finding, *, at: datetime) -> Outcome:
+def judge(  # noqa: PLR0911 - one answer for each finding
+    charge: Charge, attempt: Attempt, finding: Finding, *, at: datetime
+) -> Outcome:
     """Decide what a provider's answer means. Repeats and late answers change nothing; money is never dropped."""
     if attempt.state == "captured":
         return Unchanged()

@@ -144,7 +144,7 @@ async def refund_page(request: Request, charge_id: UUID, problem: str = "") -> R
     try:
         charge, _ = await _charge(request, charge_id)
         async with wiring.database.transaction(correlation_id.get()) as tx:
-            waiting = [each for each in await refunds.of_charge(tx, charge_id)]
+            waiting = await refunds.of_charge(tx, charge_id)
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
     return wiring.pages.render(request, "refund.html", charge=charge, refunds=waiting, problem=bool(problem))

@@ -19,15 +19,8 @@ def handlers(*, clock: Clock, bank_account_needed: frozenset[str]) -> Mapping[ty
         fact = event.fact
         assert isinstance(fact, RefundRequested)  # noqa: S101 - the runner chose this handler by the type
         at = clock.now()
-        if fact.reason in {"paid_too_late", "paid_twice"}:
-            cause = "paid_twice" if fact.reason == "paid_twice" else "paid_too_late"
-            await actions.note_unallocated(
-                tx,
-                fact.charge_id,
-                amount=fact.amount,
-                cause=cause,
-                at=at,  # type: ignore[arg-type]
-            )
+        if fact.reason == "paid_too_late" or fact.reason == "paid_twice":  # noqa: PLR1714 - narrows the type
+            await actions.note_unallocated(tx, fact.charge_id, amount=fact.amount, cause=fact.reason, at=at)
         await actions.request(
             tx,
             fact.charge_id,

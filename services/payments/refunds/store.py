@@ -45,7 +45,8 @@ async def add(tx: Transaction, refund: Refund, *, next_poll_at: datetime | None)
     """Insert a refund; tell whether it is new."""
     found = await tx.session.execute(
         text(
-            "INSERT INTO refunds (id, charge_id, attempt_id, amount, reason, state, version, requested_at, next_poll_at) "
+            "INSERT INTO refunds "
+            "(id, charge_id, attempt_id, amount, reason, state, version, requested_at, next_poll_at) "
             "VALUES (:id, :charge_id, :attempt_id, :amount, :reason, :state, :version, :requested_at, :next) "
             "ON CONFLICT (id) DO NOTHING RETURNING id"
         ),
