@@ -1,258 +1,219 @@
-"""Pay-easy by KOMOJU: numbers to type at an ATM or in net banking."""
+"""Pay-easy by KOMOJU: numbers for an ATM or net banking; no visitor's name is sent (docs/decisions/0003)."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
 
-from kernel.contracts.payments import Method
+from kernel.clock import Clock
 from kernel.money import Yen
-from kernel.settings import Settings
-from payments.charges.model import Absent, Ended, Finding, NotPaid, Paid, Refused, TakenBack, Unclear
-from payments.methods.payeasy_komoju.settings import KomojuSettings
+from payments.charges.model import Attempt, Finding, NoAnswer, NotThere, Over, Paid, Refused, Unpaid
 from payments.methods.protocol import (
+    AmbiguousError,
+    Away,
+    BankAccount,
     Capabilities,
-    Hint,
-    MethodAway,
-    RefundDone,
+    NotGenuine,
+    Opened,
+    ProviderEvent,
     RefundFinding,
-    RefundRefused,
-    RefundUnderWay,
-    ToAsk,
-    ToOpen,
-    ToRefund,
-    WebhookRefused,
-    settings_like,
+    RefundWanted,
+    RefusedError,
+    Wanted,
+    Words,
 )
+from payments.settings import PaymentsSettings
 
-TIMEOUT_SECONDS, CONNECT_SECONDS = 30.0, 3.0
-LIFETIME_MAX = timedelta(days=7)
-DESCRIPTION_MAX = 255
-KANA_NAME = "モミジ"
-OK_END, NOT_FOUND, CONFLICT, TOO_MANY, SERVER_ERRORS, MAINTENANCE = 300, 404, 409, 429, 500, 503
-
-
-class UnclearError(Exception):
-    """Sent, and no clear answer."""
-
-
-class ResultError(Exception):
-    """A clear refusal of KOMOJU's."""
-
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-
-
-def payer_digits(reference: str) -> str:
-    """Return 8 digits by which a bank's statement can be told apart, in place of a visitor's name."""
-    return str(int.from_bytes(hashlib.sha256(reference.encode()).digest()[:6], "big") % 10**8).zfill(8)
+CAPABILITIES = Capabilities(
+    name="payeasy_komoju",
+    title=Words("Pay-easy(ATM・ネットバンキング)", "Pay-easy (ATM or net banking)"),
+    amount_min=Yen(1),
+    amount_max=Yen(999_999),
+    page="numbers",
+    refund="bank_account",
+)
+TIMEOUT_SECONDS = 30.0
+DEADLINE_SECONDS_MIN = 60
+IN_FLIGHT_MAX = 20
 
 
 class PayEasyKomoju:
-    """Pay-easy payments of KOMOJU's REST API v1."""
+    """Talks to KOMOJU's REST API."""
 
-    name: Method = "payeasy_komoju"
-    capabilities = Capabilities(
-        shows="numbers",
-        poll_open=timedelta(seconds=60),
-        refund_needs_account=True,
-        lifetime_min=timedelta(seconds=70),
-        lifetime_max=LIFETIME_MAX,
-    )
+    capabilities = CAPABILITIES
 
-    def __init__(self, settings: KomojuSettings) -> None:
-        self._settings = settings
-        self._http = httpx.AsyncClient(
-            base_url=settings.api_base,
+    def __init__(self, settings: PaymentsSettings, clock: Clock) -> None:
+        self._clock = clock
+        self._webhook_secret = settings.komoju_webhook_secret.get_secret_value().encode()
+        self._email = settings.komoju_contact_email
+        self._phone = settings.komoju_contact_phone
+        self._base = settings.komoju_base_url.rstrip("/")
+        self._client = httpx.AsyncClient(
             auth=(settings.komoju_secret_key.get_secret_value(), ""),
-            timeout=httpx.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
+            timeout=TIMEOUT_SECONDS,
+            limits=httpx.Limits(max_connections=IN_FLIGHT_MAX),
         )
+        self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
 
-    async def open(self, wanted: ToOpen) -> NotPaid | Refused | Unclear | Paid | Ended:
-        """Have numbers issued. The time to pay is counted from the attempt, so that a repeat is the same request."""
-        said = {
-            "amount": wanted.amount.amount,
+    async def open(self, wanted: Wanted) -> Opened:
+        """Get the numbers of an attempt, or the same ones again by the idempotency key."""
+        attempt = wanted.attempt
+        seconds = int((attempt.deadline - attempt.created_at).total_seconds())
+        digits = str(attempt.id.int % 10**8).zfill(8)
+        body = {
+            "amount": attempt.amount.amount,
             "currency": "JPY",
-            "external_order_num": wanted.provider_reference,
-            "description": wanted.description[:DESCRIPTION_MAX],
+            "external_order_num": str(attempt.id),
+            "description": wanted.description[:255],
             "locale": "ja" if wanted.locale == "ja" else "en",
-            "metadata": {"momiji_reference": wanted.provider_reference},
-            "expires_in_seconds": int((wanted.deadline - wanted.created_at).total_seconds()),
+            "metadata": {"attempt": str(attempt.id)},
+            "expires_in_seconds": max(DEADLINE_SECONDS_MIN, seconds),
             "payment_details": {
                 "type": "pay_easy",
-                "email": self._settings.komoju_contact_email.get_secret_value(),
-                "phone": self._settings.komoju_contact_phone,
-                "family_name": KANA_NAME,
-                "given_name": payer_digits(wanted.provider_reference),
-                "family_name_kana": KANA_NAME,
-                "given_name_kana": payer_digits(wanted.provider_reference),
+                "email": self._email,
+                "phone": self._phone,
+                "family_name": "もみじ",
+                "given_name": digits,
+                "family_name_kana": "モミジ",
+                "given_name_kana": digits,
             },
         }
-        try:
-            payment = await self._call("POST", "/payments", said, key=wanted.idempotency_key)
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            return Refused(refused.code)
-        return _opened(payment)
+        status, answer = await self._call("POST", "/payments", body, key=f"open-{attempt.id}")
+        if status in {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS}:
+            raise Away(method="Pay-easy")
+        if status is None or status >= 500 or status == httpx.codes.CONFLICT:  # noqa: PLR2004 - unknown
+            raise AmbiguousError(f"KOMOJU answered {status}")
+        if status >= 400:  # noqa: PLR2004 - refused
+            raise RefusedError(str(answer.get("error", {}).get("code", "refused")))
+        details = answer["payment_details"]
+        return Opened(
+            str(answer["id"]),
+            str(details.get("payment_url") or details.get("instructions_url") or ""),
+            datetime.fromisoformat(str(answer["payment_deadline"])),
+            {name: str(details.get(name, "")) for name in ("bank_id", "customer_id", "confirmation_id")},
+        )
 
-    async def query(self, asked: ToAsk) -> Finding:
-        """Ask about a payment by its id; without one, look for our reference."""
-        try:
-            if asked.provider_id is not None:
-                return _finding(await self._call("GET", f"/payments/{asked.provider_id}"))
-            listed = await self._call("GET", f"/payments?external_order_num={asked.provider_reference}&per_page=100")
-            found = [_finding(each) for each in reversed(listed["data"])]  # oldest first: the one that we opened
-            return found[0] if found else Absent()
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            return Absent() if refused.status == NOT_FOUND else Unclear(refused.code)
+    async def query(self, attempt: Attempt) -> Finding:
+        """Ask for the payment of an attempt: by KOMOJU's id, or by our reference when its answer was lost."""
+        if attempt.provider_id is not None:
+            status, answer = await self._call("GET", f"/payments/{attempt.provider_id}")
+        else:
+            status, found = await self._call("GET", "/payments", query={"external_order_num": str(attempt.id)})
+            items = found.get("data", []) if isinstance(found, dict) else []
+            if status == httpx.codes.OK and not items:
+                return NotThere()
+            answer = items[0] if items else {}
+        if status == httpx.codes.NOT_FOUND:
+            return NotThere()
+        if status != httpx.codes.OK:
+            return NoAnswer()
+        return _finding(answer)
 
-    async def expire(self, asked: ToAsk) -> Finding:
-        """Cancel unpaid numbers; paid ones answer Paid."""
-        if asked.provider_id is None:
-            return await self.query(asked)
-        try:
-            return _finding(await self._call("POST", f"/payments/{asked.provider_id}/cancel"))
-        except (UnclearError, ResultError):
-            return await self.query(asked)
+    async def expire(self, attempt: Attempt) -> None:
+        """Cancel the numbers, so that no ATM takes them any more."""
+        if attempt.provider_id is not None:
+            await self._call("POST", f"/payments/{attempt.provider_id}/cancel", {})
 
-    async def refund(self, wanted: ToRefund) -> RefundFinding:
-        """Ask for a transfer to the payer's bank account; people at KOMOJU decide."""
-        account = wanted.account
-        if account is None:
-            return RefundRefused("a bank account is needed")
-        said = {
+    async def refund(self, wanted: RefundWanted, account: BankAccount | None) -> RefundFinding:
+        """Ask KOMOJU to transfer the money back; the network itself cannot. The account only passes through."""
+        if account is None or wanted.attempt.provider_id is None:
+            return RefundFinding("not_there")
+        body = {
+            "customer_name": account.holder_kana,
             "amount": wanted.amount.amount,
-            "description": wanted.reference,
-            "customer_name": account.holder,
             "bank_name": account.bank_name,
             "bank_code": account.bank_code,
             "branch_name": account.branch_name,
-            "branch_number": account.branch_number,
+            "branch_number": account.branch_code,
             "account_type": account.kind,
             "account_number": account.number,
         }
-        key = f"refund-{wanted.reference}"
-        try:
-            request = await self._call("POST", f"/payments/{wanted.payment_id}/refund_request", said, key=key)
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            return RefundRefused(refused.code)
-        return _of_request(request, wanted)
+        path = f"/payments/{wanted.attempt.provider_id}/refund_request"
+        status, answer = await self._call("POST", path, body, key=f"refund-{wanted.id}")
+        if status is None or status >= 500 or status == httpx.codes.CONFLICT:  # noqa: PLR2004 - unknown
+            return RefundFinding("no_answer")
+        if status >= 400:  # noqa: PLR2004 - refused
+            raise RefusedError(str(answer.get("error", {}).get("message", "refused")))
+        return RefundFinding("pending", str(answer.get("id", "")))
 
-    async def query_refund(self, wanted: ToRefund) -> RefundFinding | None:
+    async def query_refund(self, wanted: RefundWanted) -> RefundFinding:
         """Ask what became of a refund request."""
-        try:
-            payment = await self._call("GET", f"/payments/{wanted.payment_id}")
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            return None if refused.status == NOT_FOUND else Unclear(refused.code)
-        for each in payment.get("refund_requests") or []:
-            if wanted.provider_id == each["id"] or each.get("description") == wanted.reference:
-                return _of_request(each, wanted)
-        return None
+        status, answer = await self._call("GET", f"/payments/{wanted.attempt.provider_id}")
+        if status != httpx.codes.OK:
+            return RefundFinding("no_answer")
+        for request in answer.get("refund_requests", []):
+            if wanted.provider_id in {None, request.get("id")}:
+                match request.get("status"):
+                    case "approved" | "completed" | "refunded":
+                        return RefundFinding("settled", request.get("id"))
+                    case "rejected" | "failed":
+                        return RefundFinding("failed", request.get("id"), "rejected")
+                    case _:
+                        return RefundFinding("pending", request.get("id"))
+        if answer.get("status") == "refunded":
+            return RefundFinding("settled", wanted.provider_id)
+        return RefundFinding("not_there")
 
-    def verify_webhook(self, headers: Mapping[str, str], body: bytes, *, source: str, at: datetime) -> Hint:
-        """Check the signature over the raw body by any of our secrets; it has no time, so the id is remembered."""
-        del source, at
-        said_mac = headers.get("x-komoju-signature", "")
-        if not any(
-            hmac.compare_digest(hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode(), said_mac.encode())
-            for secret in self._settings.webhook_secrets
-        ):
-            raise WebhookRefused
-        try:
-            said = json.loads(body)
-            about = said.get("data") or {}
-            return Hint(
-                event_id=str(said["id"]),
-                event_type=str(said["type"]),
-                reference=str(about.get("external_order_num") or ""),
-                provider_id=str(about.get("id") or "") if about.get("resource") == "payment" else "",
-            )
-        except (ValueError, KeyError, AttributeError) as unreadable:
-            raise WebhookRefused from unreadable
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> ProviderEvent:  # noqa: ARG002
+        """Verify X-Komoju-Signature (hex HMAC-SHA256 of the raw body) and read the event."""
+        expected = hmac.new(self._webhook_secret, body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected, headers.get("x-komoju-signature", "")):
+            raise NotGenuine
+        said = json.loads(body)
+        data = said.get("data", {})
+        reference = str(data.get("external_order_num") or data.get("id") or "")
+        event_id = headers.get("x-komoju-id") or str(said.get("id", ""))
+        if not event_id:
+            raise ValueError("the event has no id")
+        return ProviderEvent(event_id, reference)
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._http.aclose()
+        await self._client.aclose()
 
-    async def _call(self, method: str, path: str, said: Mapping[str, Any] | None = None, *, key: str = "") -> Any:
-        """Send one request. Raises MethodAway, UnclearError, ResultError."""
+    async def _call(
+        self,
+        verb: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[int | None, Any]:
         headers = {"X-KOMOJU-IDEMPOTENCY": key} if key else {}
         try:
-            answer = await self._http.request(method, path, json=said, headers=headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as away:
-            raise MethodAway from away
-        except httpx.HTTPError as problem:
-            # Only the kind of the problem: a request's body may hold a bank account.
-            raise UnclearError(type(problem).__name__) from None
-        if answer.status_code in {MAINTENANCE, TOO_MANY}:
-            raise MethodAway
-        if answer.status_code >= SERVER_ERRORS or answer.status_code == CONFLICT:
-            raise UnclearError(str(answer.status_code))
+            async with self._room:
+                answer = await self._client.request(verb, self._base + path, json=body, params=query, headers=headers)
+        except httpx.ConnectError:
+            return httpx.codes.SERVICE_UNAVAILABLE, {}
+        except httpx.HTTPError:
+            return None, {}
         try:
-            result = answer.json()
+            return answer.status_code, answer.json()
         except ValueError:
-            raise UnclearError(f"{answer.status_code} without JSON") from None
-        if answer.status_code >= OK_END:
-            raise ResultError(answer.status_code, str((result.get("error") or {}).get("code") or answer.status_code))
-        return result
+            return answer.status_code, {}
 
 
-def _moment(said: str) -> datetime:
-    return datetime.fromisoformat(said)
-
-
-def _opened(payment: Mapping[str, Any]) -> NotPaid:
-    details = payment["payment_details"]
-    names = ("bank_id", "customer_id", "confirmation_id")
-    return NotPaid(
-        provider_id=str(payment["id"]),
-        pay_url=str(details.get("payment_url") or details.get("instructions_url") or ""),
-        numbers={name: str(details[name]) for name in names if details.get(name)},
-        deadline=_moment(payment["payment_deadline"]),
-    )
-
-
-def _finding(payment: Mapping[str, Any]) -> Finding:
-    paid_at = payment.get("captured_at")
-    match payment["status"]:
+def _finding(payment: Any) -> Finding:
+    match payment.get("status"):
         case "captured" | "refunded":
-            return Paid(str(payment["id"]), str(payment["id"]), Yen(int(payment["total"])), _moment(str(paid_at)))
-        case "cancelled" | "expired" | "failed" if paid_at:
-            # Notified as paid, and taken back at the bank's window.
-            return TakenBack(_moment(str(paid_at)))
-        case "cancelled" | "expired":
-            return Ended()
+            at = datetime.fromisoformat(str(payment["captured_at"]))
+            return Paid(Yen(int(payment["amount"]) + int(payment.get("tax") or 0)), at)
+        case "expired" | "cancelled":
+            return Over()
         case "failed":
             return Refused("failed")
         case _:
-            return _opened(payment)
+            return Unpaid()
 
 
-def _of_request(request: Mapping[str, Any], wanted: ToRefund) -> RefundFinding:
-    match request["status"]:
-        case "approved":
-            return RefundDone(str(request["id"]), max(_moment(request["created_at"]), wanted.requested_at))
-        case "rejected":
-            return RefundRefused("rejected")
-        case _:
-            return RefundUnderWay(str(request["id"]))
-
-
-def build(settings: Settings) -> PayEasyKomoju:
-    """Build the method from the environment."""
-    return PayEasyKomoju(settings_like(settings, KomojuSettings))
+def connect(settings: PaymentsSettings, clock: Clock) -> PayEasyKomoju:
+    """Return the method; nothing is connected yet."""
+    return PayEasyKomoju(settings, clock)

@@ -1,243 +1,204 @@
-"""PayPay by dynamic QR code: the payer scans the code, or opens the app by its link."""
+"""QR by PayPay: a code that is scanned or opened in the app (Open Payment API v2)."""
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from kernel.clock import SystemClock
-from kernel.contracts.payments import Method
+from kernel.clock import Clock
 from kernel.money import Yen
-from kernel.settings import Settings
-from payments.charges.model import Absent, Ended, Finding, NotPaid, Paid, Refused, Unclear
-from payments.methods.paypay.settings import PayPaySettings
+from payments.charges.model import Attempt, Finding, NoAnswer, NotThere, Over, Paid, Refused, Unpaid
 from payments.methods.paypay.signing import authorization
 from payments.methods.protocol import (
+    AmbiguousError,
+    Away,
+    BankAccount,
     Capabilities,
-    Hint,
-    MethodAway,
-    RefundDone,
+    NotGenuine,
+    Opened,
+    ProviderEvent,
     RefundFinding,
-    RefundRefused,
-    RefundUnderWay,
-    ToAsk,
-    ToOpen,
-    ToRefund,
-    WebhookRefused,
-    settings_like,
+    RefundWanted,
+    RefusedError,
+    Wanted,
+    Words,
 )
+from payments.settings import PaymentsSettings
 
-JSON = "application/json"
-DESCRIPTION_MAX = 255
-POST_SECONDS, OTHER_SECONDS, CONNECT_SECONDS = 30.0, 15.0, 3.0
-OK_END = 300
-SERVER_ERRORS = 500
-EXPIRY_GRACE = timedelta(seconds=2)
-MAINTENANCE, RATE_LIMIT = "MAINTENANCE_MODE", "RATE_LIMIT"
-DUPLICATE = "DUPLICATE_DYNAMIC_QR_REQUEST"
-NOT_THERE = {"DYNAMIC_QR_PAYMENT_NOT_FOUND", "DYNAMIC_QR_NOT_FOUND", "NO_SUCH_REFUND_ORDER"}
-
-
-class UnclearError(Exception):
-    """Sent, and no clear answer."""
-
-
-class ResultError(Exception):
-    """A result of PayPay's that is clear, and not SUCCESS."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def _moment(epoch: int) -> datetime:
-    return datetime.fromtimestamp(epoch, UTC)
+CAPABILITIES = Capabilities(
+    name="paypay",
+    title=Words("PayPay", "PayPay"),
+    amount_min=Yen(1),
+    amount_max=Yen(1_000_000),
+    page="code",
+    refund="provider",
+)
+POST_SECONDS = 30.0  # PayPay's own time-outs: POST at least 30 s, others 15 s.
+OTHER_SECONDS = 15.0
+JSON_TYPE = "application/json"
+NOT_PAID = frozenset({"DYNAMIC_QR_PAYMENT_NOT_FOUND", "01652075"})
+IN_FLIGHT_MAX = 20
 
 
 class PayPay:
-    """Dynamic QR codes of PayPay's Open Payment API v2."""
+    """Talks to PayPay with signed requests."""
 
-    name: Method = "paypay"
-    capabilities = Capabilities(
-        shows="code",
-        poll_open=timedelta(seconds=5),
-        # The code's address comes in the first answer only.
-        resumes=False,
-    )
+    capabilities = CAPABILITIES
 
-    def __init__(self, settings: PayPaySettings) -> None:
-        self._settings = settings
-        self._clock = SystemClock()
-        self._http = httpx.AsyncClient(base_url=settings.api_base)
+    def __init__(self, settings: PaymentsSettings, clock: Clock) -> None:
+        self._clock = clock
+        self._key = settings.paypay_api_key
+        self._secret = settings.paypay_api_secret.get_secret_value()
+        self._merchant = settings.paypay_merchant_id
+        self._base = settings.paypay_base_url.rstrip("/")
+        self._hint_sources = settings.paypay_webhook_sources
+        self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=IN_FLIGHT_MAX))
+        self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
 
-    async def open(self, wanted: ToOpen) -> NotPaid | Refused | Unclear | Paid | Ended:
-        """Make a code; its address is what the payer scans."""
-        said = {
-            "merchantPaymentId": wanted.provider_reference,
-            "amount": {"amount": wanted.amount.amount, "currency": "JPY"},
+    async def open(self, wanted: Wanted) -> Opened:
+        """Create the code of an attempt; a code that an earlier, lost answer made is deleted first by its duplicate."""
+        attempt = wanted.attempt
+        body = {
+            "merchantPaymentId": str(attempt.id),
+            "amount": {"amount": attempt.amount.amount, "currency": "JPY"},
             "codeType": "ORDER_QR",
-            "requestedAt": int(wanted.created_at.timestamp()),
-            "orderDescription": wanted.description[:DESCRIPTION_MAX],
-            "redirectUrl": wanted.cancel_url,
+            "requestedAt": int(self._clock.now().timestamp()),
+            "orderDescription": wanted.description[:255],
+            "redirectUrl": wanted.pay_page,
             "redirectType": "WEB_LINK",
         }
-        try:
-            data = await self._call("POST", "/v2/codes", said)
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            # The code exists, but its address is lost with the first answer.
-            return Unclear(DUPLICATE) if refused.code == DUPLICATE else Refused(refused.code)
-        return NotPaid(
-            provider_id=str(data["codeId"]),
-            pay_url=str(data["url"]),
-            deep_link=str(data.get("deeplink") or ""),
-            deadline=_moment(int(data["expiryDate"])),
-        )
+        status, answer = await self._call("POST", "/v2/codes", body)
+        if status in {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS}:
+            raise Away(method="PayPay")
+        if status is None or status >= 500:  # noqa: PLR2004 - a server's fault: unknown
+            raise AmbiguousError(f"PayPay answered {status}")
+        if status >= 400:  # noqa: PLR2004 - refused
+            raise RefusedError(_code(answer))
+        data = answer["data"]
+        deadline = datetime.fromtimestamp(int(data["expiryDate"]), UTC)
+        return Opened(str(data["codeId"]), str(data["url"]), deadline, {"deeplink": str(data.get("deeplink", ""))})
 
-    async def query(self, asked: ToAsk) -> Finding:
-        """Ask about the payment of our merchantPaymentId. CREATED and not found both mean: not paid."""
-        over = asked.at > asked.deadline + EXPIRY_GRACE
-        try:
-            data = await self._call("GET", f"/v2/codes/payments/{asked.provider_reference}")
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            if refused.code not in NOT_THERE:
-                return Unclear(refused.code)
-            return Ended() if over else Absent()
-        match str(data.get("status")):
+    async def query(self, attempt: Attempt) -> Finding:
+        """Ask for the payment of an attempt's code."""
+        status, answer = await self._call("GET", f"/v2/codes/payments/{attempt.id}")
+        if status is None or status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:  # noqa: PLR2004 - as above
+            return NoAnswer()
+        if status >= 400:  # noqa: PLR2004 - as above
+            return NotThere() if _code(answer) in NOT_PAID or status == httpx.codes.NOT_FOUND else NoAnswer()
+        data = answer["data"]
+        match data.get("status"):
             case "COMPLETED" | "REFUNDED":
-                return Paid(
-                    provider_id=asked.provider_id or asked.provider_reference,
-                    payment_id=str(data["paymentId"]),
-                    amount=Yen(int(data["amount"]["amount"])),
-                    at=_moment(int(data["acceptedAt"])),
-                )
+                accepted = datetime.fromtimestamp(int(data["acceptedAt"]), UTC)
+                return Paid(Yen(int(data["amount"]["amount"])), accepted)
             case "FAILED":
-                return Refused("FAILED")
-            case "EXPIRED" | "CANCELED":
-                return Ended()
+                return Refused("failed")
+            case "CANCELED" | "EXPIRED":
+                return Over()
             case _:
-                return Ended() if over else NotPaid(asked.provider_id or asked.provider_reference)
+                return Unpaid()
 
-    async def expire(self, asked: ToAsk) -> Finding:
-        """Delete an unpaid code; a payment is never cancelled here, because that would burn its id."""
-        if asked.provider_id is None:
-            found = await self.query(asked)
-            # Nobody was ever shown the code of a lost answer.
-            return Ended() if isinstance(found, NotPaid | Absent) else found
-        try:
-            await self._call("DELETE", f"/v2/codes/{asked.provider_id}")
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            found = await self.query(asked)
-            gone = refused.code in NOT_THERE and isinstance(found, NotPaid | Absent)
-            return Ended() if gone else found
-        return Ended()
+    async def expire(self, attempt: Attempt) -> None:
+        """Delete the code; cancelling the payment would burn the reference instead."""
+        if attempt.provider_id is not None:
+            await self._call("DELETE", f"/v2/codes/{attempt.provider_id}")
 
-    async def refund(self, wanted: ToRefund) -> RefundFinding:
-        """Refund by PayPay's paymentId; the same merchantRefundId is one refund."""
-        said = {
-            "merchantRefundId": wanted.reference,
-            "paymentId": wanted.payment_id,
+    async def refund(self, wanted: RefundWanted, account: BankAccount | None) -> RefundFinding:  # noqa: ARG002
+        """Give the money back to the PayPay balance."""
+        status, answer = await self._call("GET", f"/v2/codes/payments/{wanted.attempt.id}")
+        if status is None or status >= 400:  # noqa: PLR2004 - as above
+            return RefundFinding("no_answer")
+        body = {
+            "merchantRefundId": str(wanted.id),
+            "paymentId": str(answer["data"]["paymentId"]),
             "amount": {"amount": wanted.amount.amount, "currency": "JPY"},
             "requestedAt": int(wanted.requested_at.timestamp()),
-            "reason": "refund",
+            "reason": "cancelled",
         }
-        try:
-            return _of_refund(await self._call("POST", "/v2/refunds", said), wanted)
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            return RefundRefused(refused.code)
+        status, answer = await self._call("POST", "/v2/refunds", body)
+        if status is None or status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:  # noqa: PLR2004 - as above
+            return RefundFinding("no_answer")
+        if status >= 400:  # noqa: PLR2004 - as above
+            return RefundFinding("failed", problem=_code(answer))
+        return _refund(answer)
 
-    async def query_refund(self, wanted: ToRefund) -> RefundFinding | None:
-        """Ask about a refund by our own reference."""
-        try:
-            return _of_refund(await self._call("GET", f"/v2/refunds/{wanted.reference}"), wanted)
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except ResultError as refused:
-            return None if refused.code in NOT_THERE else Unclear(refused.code)
+    async def query_refund(self, wanted: RefundWanted) -> RefundFinding:
+        """Ask what became of a refund; one that PayPay does not know is sent again under the same id."""
+        status, answer = await self._call("GET", f"/v2/refunds/{wanted.id}")
+        if status is None or status >= 500:  # noqa: PLR2004 - as above
+            return RefundFinding("no_answer")
+        if status >= 400:  # noqa: PLR2004 - as above
+            return await self.refund(wanted, None)
+        return _refund(answer)
 
-    def verify_webhook(self, headers: Mapping[str, str], body: bytes, *, source: str, at: datetime) -> Hint:
-        """Check where a notification comes from (it carries no signature) and read which payment it is about."""
-        del headers, at
-        networks = [each.strip() for each in self._settings.paypay_webhook_sources.split(",") if each.strip()]
-        try:
-            if networks and not any(ip_address(source) in ip_network(each, strict=False) for each in networks):
-                raise WebhookRefused
-            said = json.loads(body)
-            if str(said["merchant_id"]) != self._settings.paypay_merchant_id.get_secret_value():
-                raise WebhookRefused
-            # It has no id of its own: the same content is the same message.
-            return Hint(
-                event_id=hashlib.sha256(body).hexdigest(),
-                event_type=f"{said['notification_type']}.{said['state']}",
-                reference=str(said["merchant_order_id"]),
-            )
-        except (ValueError, KeyError, TypeError) as unreadable:
-            raise WebhookRefused from unreadable
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> ProviderEvent:  # noqa: ARG002
+        """Read a notification. PayPay signs none: it is a hint to ask, believed for nothing else."""
+        source = headers.get("x-source-address", "")
+        if self._hint_sources and source not in self._hint_sources:
+            raise NotGenuine
+        said = json.loads(body)
+        reference = str(said.get("merchant_order_id") or said.get("merchantPaymentId") or "")
+        if not reference:
+            raise ValueError("the notification names no payment")
+        return ProviderEvent(f"{said.get('order_id', reference)}:{said.get('state', '')}", reference)
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._http.aclose()
+        await self._client.aclose()
 
-    async def _call(self, method: str, path: str, said: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Send one request. Raises MethodAway, UnclearError, ResultError."""
-        body = b"" if said is None else json.dumps(said, ensure_ascii=False).encode()
-        settings = self._settings
+    async def _call(self, verb: str, path: str, body: dict[str, Any] | None = None) -> tuple[int | None, Any]:
+        raw = json.dumps(body).encode() if body is not None else b""
         headers = {
             "Authorization": authorization(
-                key=settings.paypay_api_key.get_secret_value(),
-                secret=settings.paypay_api_secret.get_secret_value(),
-                method=method,
+                key=self._key,
+                secret=self._secret,
+                method=verb,
                 path=path,
                 nonce=secrets.token_hex(4),
                 epoch=int(self._clock.now().timestamp()),
-                content_type=JSON,
-                body=body,
+                content_type=JSON_TYPE,
+                body=raw,
             ),
-            "X-ASSUME-MERCHANT": settings.paypay_merchant_id.get_secret_value(),
-        } | ({"Content-Type": JSON} if body else {})
-        timeout = httpx.Timeout(POST_SECONDS if method == "POST" else OTHER_SECONDS, connect=CONNECT_SECONDS)
+            "X-ASSUME-MERCHANT": self._merchant,
+        }
+        if raw:
+            headers["Content-Type"] = JSON_TYPE
+        timeout = POST_SECONDS if verb == "POST" else OTHER_SECONDS
         try:
-            answer = await self._http.request(method, path, content=body or None, headers=headers, timeout=timeout)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as away:
-            raise MethodAway from away
-        except httpx.HTTPError as problem:
-            raise UnclearError(type(problem).__name__) from problem
+            async with self._room:
+                answer = await self._client.request(
+                    verb, self._base + path, content=raw or None, headers=headers, timeout=timeout
+                )
+        except httpx.ConnectError:
+            return httpx.codes.SERVICE_UNAVAILABLE, {}
+        except httpx.HTTPError:
+            return None, {}
         try:
-            result = answer.json()
-            code = str(result["resultInfo"]["code"])
-        except (ValueError, KeyError, TypeError) as problem:
-            raise UnclearError(f"{answer.status_code} without a result") from problem
-        if code in {MAINTENANCE, RATE_LIMIT}:
-            raise MethodAway
-        if answer.status_code >= SERVER_ERRORS:
-            raise UnclearError(f"{answer.status_code} {code}")
-        if answer.status_code >= OK_END:
-            raise ResultError(code)
-        return dict(result.get("data") or {})
+            return answer.status_code, answer.json()
+        except ValueError:
+            return answer.status_code, {}
 
 
-def _of_refund(data: Mapping[str, Any], wanted: ToRefund) -> RefundFinding:
+def _code(answer: Any) -> str:
+    return str(answer.get("resultInfo", {}).get("code", "refused")) if isinstance(answer, dict) else "refused"
+
+
+def _refund(answer: Any) -> RefundFinding:
+    data = answer["data"]
     match data.get("status"):
-        case "CREATED" | "REFUNDED":  # Both mean accepted: PayPay tries on by itself until the money is back.
-            return RefundDone(wanted.reference, _moment(int(data.get("acceptedAt") or data["requestedAt"])))
-        case _:
-            return RefundUnderWay(wanted.reference)
+        case "CREATED" | "REFUNDED" | None:  # Both mean accepted; PayPay itself retries until it is done.
+            return RefundFinding("settled", str(data.get("merchantRefundId", "")))
+        case "REFUND_FAILED":
+            return RefundFinding("pending", str(data.get("merchantRefundId", "")))
+        case other:
+            return RefundFinding("pending", problem=str(other))
 
 
-def build(settings: Settings) -> PayPay:
-    """Build the method from the environment."""
-    return PayPay(settings_like(settings, PayPaySettings))
+def connect(settings: PaymentsSettings, clock: Clock) -> PayPay:
+    """Return the method; nothing is connected yet."""
+    return PayPay(settings, clock)

@@ -1,97 +1,73 @@
-"""Card payments by Stripe Checkout: the payer types the card on Stripe's page, 3-D Secure included."""
+"""Cards by Stripe Checkout: the payer types the card on Stripe's page (docs/decisions/0002)."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
 import stripe
 
-from kernel.contracts.payments import Method
+from kernel.clock import Clock
 from kernel.money import Yen
-from kernel.settings import Settings
-from payments.charges.model import Absent, Ended, Finding, NotPaid, Paid, Refused, Unclear
+from payments.charges.model import Attempt, Finding, NoAnswer, NotThere, Over, Paid, Refused, Unpaid
 from payments.methods.protocol import (
+    AmbiguousError,
+    Away,
+    BankAccount,
     Capabilities,
-    Hint,
-    MethodAway,
-    RefundDone,
+    NotGenuine,
+    Opened,
+    ProviderEvent,
     RefundFinding,
-    RefundRefused,
-    RefundUnderWay,
-    ToAsk,
-    ToOpen,
-    ToRefund,
-    WebhookRefused,
-    settings_like,
+    RefundWanted,
+    RefusedError,
+    Wanted,
+    Words,
 )
-from payments.methods.stripe_card.settings import StripeSettings
+from payments.settings import PaymentsSettings
 
-T = TypeVar("T")
-
-LIFETIME_MIN = timedelta(minutes=30, seconds=10)  # Stripe takes 30 minutes at least; the clocks differ.
-LIFETIME_MAX = timedelta(hours=24) - timedelta(minutes=1)
-LIST_PAGES_MAX = 10
-LIST_LIMIT = 100
+CAPABILITIES = Capabilities(
+    name="stripe_card",
+    title=Words("クレジットカード・デビットカード", "Credit or debit card"),
+    amount_min=Yen(50),
+    amount_max=Yen(9_999_999),
+    page="redirect",
+    refund="provider",
+)
+SESSION_MIN = timedelta(minutes=30, seconds=10)  # Stripe takes no less than 30 minutes.
+SESSION_MAX = timedelta(hours=23, minutes=50)
+TIMEOUT_SECONDS = 30
 WEBHOOK_TOLERANCE_SECONDS = 300
-SERVER_ERRORS = 500
-MAINTENANCE = 503
-TOO_MANY = 429
-NOT_FOUND = 404
-
-
-class UnclearError(Exception):
-    """Sent, and no clear answer."""
-
-
-async def _ask(call: Awaitable[T]) -> T:
-    """Await one call of the API. Raises UnclearError, MethodAway, or stripe.StripeError for a clear refusal."""
-    try:
-        return await call
-    except stripe.APIConnectionError as problem:
-        if isinstance(problem.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
-            raise MethodAway from problem
-        raise UnclearError(type(problem).__name__) from problem
-    except stripe.StripeError as problem:
-        status = problem.http_status or SERVER_ERRORS
-        if status in {MAINTENANCE, TOO_MANY}:
-            raise MethodAway from problem
-        if status >= SERVER_ERRORS:
-            raise UnclearError(f"{status} {type(problem).__name__}") from problem
-        raise
-
-
-def _moment(epoch: int) -> datetime:
-    return datetime.fromtimestamp(epoch, UTC)
+IN_FLIGHT_MAX = 20
 
 
 class StripeCard:
-    """Stripe Checkout Sessions. A plain PaymentIntent (pi_…) may be queried and refunded too."""
+    """Talks to Stripe; every POST carries an idempotency key of ours, and nothing is retried blindly."""
 
-    name: Method = "stripe_card"
-    capabilities = Capabilities(
-        shows="redirect",
-        poll_open=timedelta(seconds=60),
-        lifetime_min=LIFETIME_MIN,
-        lifetime_max=LIFETIME_MAX,
-    )
+    capabilities = CAPABILITIES
 
-    def __init__(self, settings: StripeSettings) -> None:
-        self._settings = settings
-        self._http = stripe.HTTPXClient(timeout=settings.stripe_timeout_seconds)
+    def __init__(self, settings: PaymentsSettings, clock: Clock) -> None:
+        self._clock = clock
+        self._secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secrets]
+        self._transport = stripe.HTTPXClient(timeout=TIMEOUT_SECONDS, allow_sync_methods=True)
         self._client = stripe.StripeClient(
             settings.stripe_secret_key.get_secret_value(),
-            base_addresses={"api": settings.api_base},
-            http_client=self._http,
+            base_addresses={"api": settings.stripe_api_base},
+            http_client=self._transport,
             max_network_retries=0,
         )
+        self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
 
-    async def open(self, wanted: ToOpen) -> NotPaid | Refused | Unclear | Paid | Ended:
-        """Open a Checkout Session."""
-        params: Any = {
+    async def open(self, wanted: Wanted) -> Opened:
+        """Create the Checkout Session of an attempt, or find it again by the idempotency key."""
+        attempt = wanted.attempt
+        reference = str(attempt.id)
+        earliest, latest = attempt.created_at + SESSION_MIN, attempt.created_at + SESSION_MAX
+        ends = min(max(attempt.deadline, earliest), latest)
+        parameters: Any = {
             "mode": "payment",
             "payment_method_types": ["card"],
             "line_items": [
@@ -99,167 +75,169 @@ class StripeCard:
                     "quantity": 1,
                     "price_data": {
                         "currency": "jpy",
-                        "unit_amount": wanted.amount.amount,
+                        "unit_amount": attempt.amount.amount,
                         "product_data": {"name": wanted.description},
                     },
                 }
             ],
-            "client_reference_id": wanted.provider_reference,
-            "metadata": {"momiji_reference": wanted.provider_reference},
-            "payment_intent_data": {"metadata": {"momiji_reference": wanted.provider_reference}},
-            "success_url": wanted.return_url,
-            "cancel_url": wanted.cancel_url,
-            "expires_at": int(wanted.deadline.timestamp()),
-            "locale": wanted.locale,
+            "client_reference_id": reference,
+            "metadata": {"attempt": reference},
+            "payment_intent_data": {"metadata": {"attempt": reference}},
+            "success_url": wanted.pay_page,
+            "cancel_url": wanted.return_url,
+            "expires_at": int(ends.timestamp()),
+            "locale": "ja" if wanted.locale == "ja" else "en",
         }
-        try:
-            session = await _ask(
-                self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": wanted.idempotency_key})
+        async with self._room:
+            session = await self._sent(
+                self._client.v1.checkout.sessions.create_async(parameters, {"idempotency_key": f"open-{reference}"})
             )
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except stripe.StripeError as refused:
-            return Refused(_reason(refused))
-        return _opened(session)
+        return Opened(session.id, session.url or "", datetime.fromtimestamp(session.expires_at, UTC), {})
 
-    async def query(self, asked: ToAsk) -> Finding:
-        """Ask about a session or a PaymentIntent; without an id, look for our reference."""
+    async def query(self, attempt: Attempt) -> Finding:
+        """Ask for the session (cs_…) or the plain PaymentIntent (pi_…) of an attempt."""
+        if attempt.provider_id is None:
+            return NotThere()
         try:
-            if asked.provider_id is not None and asked.provider_id.startswith("pi_"):
-                intent = await _ask(
-                    self._client.v1.payment_intents.retrieve_async(asked.provider_id, {"expand": ["latest_charge"]})
+            async with self._room:
+                if attempt.provider_id.startswith("pi_"):
+                    return _from_intent(await self._client.v1.payment_intents.retrieve_async(attempt.provider_id))
+                session = await self._client.v1.checkout.sessions.retrieve_async(
+                    attempt.provider_id, {"expand": ["payment_intent.latest_charge"]}
                 )
-                return _of_intent(intent, asked.provider_id)
-            session = await self._find(asked) if asked.provider_id is None else await self._session(asked.provider_id)
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except stripe.StripeError as refused:
-            return Absent() if refused.http_status == NOT_FOUND else Unclear(_reason(refused))
-        return Absent() if session is None else await self._of_session(session)
+        except stripe.InvalidRequestError as problem:
+            return NotThere() if problem.http_status == 404 else NoAnswer()  # noqa: PLR2004 - HTTP's own number
+        except stripe.StripeError:
+            return NoAnswer()
+        intent: Any = session.payment_intent
+        if session.payment_status == "paid" and intent is not None:
+            return _from_intent(intent)
+        return Over() if session.status == "expired" else Unpaid()
 
-    async def expire(self, asked: ToAsk) -> Finding:
-        """End an open session; one that is paid or ended already answers what it is."""
-        if asked.provider_id is None:
-            return await self.query(asked)
+    async def expire(self, attempt: Attempt) -> None:
+        """Expire the session, so that nobody can pay it any more."""
+        if attempt.provider_id is None:
+            return
         try:
-            await _ask(self._client.v1.checkout.sessions.expire_async(asked.provider_id))
-        except (UnclearError, stripe.StripeError):
-            return await self.query(asked)
-        return Ended()
+            async with self._room:
+                if attempt.provider_id.startswith("pi_"):
+                    await self._client.v1.payment_intents.cancel_async(attempt.provider_id)
+                else:
+                    await self._client.v1.checkout.sessions.expire_async(attempt.provider_id)
+        except stripe.StripeError:
+            return  # Paid in this very moment, or over already: the next query tells.
 
-    async def refund(self, wanted: ToRefund) -> RefundFinding:
-        """Refund a payment by its PaymentIntent; our reference is the idempotency key."""
-        params: Any = {
-            "payment_intent": wanted.payment_id,
+    async def refund(self, wanted: RefundWanted, account: BankAccount | None) -> RefundFinding:  # noqa: ARG002
+        """Give the money back to the card."""
+        intent = await self._intent_of(wanted.attempt)
+        if intent is None:
+            return RefundFinding("no_answer")
+        parameters: Any = {
+            "payment_intent": intent,
             "amount": wanted.amount.amount,
-            "metadata": {"momiji_refund": wanted.reference},
+            "metadata": {"refund": str(wanted.id)},
         }
         try:
-            refund = await _ask(
-                self._client.v1.refunds.create_async(params, {"idempotency_key": f"refund-{wanted.reference}"})
-            )
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except stripe.StripeError as refused:
-            return RefundRefused(_reason(refused))
-        return _of_refund(refund, wanted)
-
-    async def query_refund(self, wanted: ToRefund) -> RefundFinding | None:
-        """Ask about a refund, by its id or among those of its payment."""
-        try:
-            if wanted.provider_id is not None:
-                return _of_refund(await _ask(self._client.v1.refunds.retrieve_async(wanted.provider_id)), wanted)
-            listed: Any = {"payment_intent": wanted.payment_id, "limit": LIST_LIMIT}
-            for each in (await _ask(self._client.v1.refunds.list_async(listed))).data:
-                if (each.metadata or {}).get("momiji_refund") == wanted.reference:
-                    return _of_refund(each, wanted)
-        except UnclearError as problem:
-            return Unclear(str(problem))
-        except stripe.StripeError as refused:
-            return None if refused.http_status == NOT_FOUND else Unclear(_reason(refused))
-        return None
-
-    def verify_webhook(self, headers: Mapping[str, str], body: bytes, *, source: str, at: datetime) -> Hint:
-        """Check Stripe's signature by any of our secrets, and read which session or intent it is about."""
-        del source, at  # Stripe's library reads the time for its tolerance by itself.
-        for secret in self._settings.webhook_secrets:
-            try:
-                stripe.WebhookSignature.verify_header(
-                    body, headers.get("stripe-signature"), secret, WEBHOOK_TOLERANCE_SECONDS
+            async with self._room:
+                made = await self._client.v1.refunds.create_async(
+                    parameters, {"idempotency_key": f"refund-{wanted.id}"}
                 )
-                said = json.loads(body)
-                about = said["data"]["object"]
-                return _hint(said, about)
-            except stripe.SignatureVerificationError:
+        except stripe.InvalidRequestError as refused:
+            return RefundFinding("failed", problem=str(refused.code or "refused"))
+        except stripe.StripeError:
+            return RefundFinding("no_answer")
+        return _from_refund(made)
+
+    async def query_refund(self, wanted: RefundWanted) -> RefundFinding:
+        """Ask what became of a refund; one whose answer was lost is sent again under the same key."""
+        if wanted.provider_id is None:
+            return await self.refund(wanted, None)
+        try:
+            async with self._room:
+                return _from_refund(await self._client.v1.refunds.retrieve_async(wanted.provider_id))
+        except stripe.StripeError:
+            return RefundFinding("no_answer")
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> ProviderEvent:
+        """Verify Stripe's signature (t=…,v1=…, tolerance 300 s) under any active secret, and read the event."""
+        signature = headers.get("stripe-signature", "")
+        text = body.decode("utf-8", errors="strict")
+        for secret in self._secrets:
+            try:
+                stripe.WebhookSignature.verify_header(text, signature, secret, None)
+            except (stripe.SignatureVerificationError, ValueError):
                 continue
-            except (ValueError, KeyError, TypeError) as unreadable:
-                raise WebhookRefused from unreadable
-        raise WebhookRefused
+            _require_fresh(signature, at)
+            return _event_of(text)
+        raise NotGenuine
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._http.close_async()
+        await self._transport.close_async()  # type: ignore[no-untyped-call]
 
-    async def _session(self, session_id: str) -> Any:
-        return await _ask(
-            self._client.v1.checkout.sessions.retrieve_async(
-                session_id, {"expand": ["payment_intent", "payment_intent.latest_charge"]}
-            )
-        )
-
-    async def _find(self, asked: ToAsk) -> Any:
-        """Look for our reference among the sessions since the attempt was written down, newest first."""
-        params: Any = {"limit": LIST_LIMIT}
-        since = int((asked.created_at - timedelta(minutes=5)).timestamp())
-        for _ in range(LIST_PAGES_MAX):
-            listed = await _ask(self._client.v1.checkout.sessions.list_async(params))
-            for each in listed.data:
-                if each.client_reference_id == asked.provider_reference:
-                    return await self._session(each.id)
-            if not listed.has_more or not listed.data or listed.data[-1].created < since:
-                return None
-            params = {"limit": LIST_LIMIT, "starting_after": listed.data[-1].id}
-        raise UnclearError("too many sessions to look through")
-
-    async def _of_session(self, session: Any) -> Finding:
+    async def _intent_of(self, attempt: Attempt) -> str | None:
+        if attempt.provider_id is None or attempt.provider_id.startswith("pi_"):
+            return attempt.provider_id
+        try:
+            session = await self._client.v1.checkout.sessions.retrieve_async(attempt.provider_id)
+        except stripe.StripeError:
+            return None
         intent = session.payment_intent
-        if session.payment_status == "paid" and intent is not None:
-            return _of_intent(intent, session.id)
-        return Ended() if session.status == "expired" else _opened(session)
+        return intent if isinstance(intent, str) or intent is None else intent.id
+
+    async def _sent(self, call: Any) -> Any:
+        try:
+            return await call
+        except stripe.APIConnectionError as lost:
+            raise AmbiguousError("no answer from Stripe") from lost
+        except stripe.RateLimitError as slow:
+            raise Away(method="Stripe") from slow
+        except (stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError) as refused:
+            raise RefusedError(str(refused.code or type(refused).__name__)) from refused
+        except stripe.StripeError as problem:
+            if problem.http_status == 503:  # noqa: PLR2004 - HTTP's own number: nothing was begun
+                raise Away(method="Stripe") from problem
+            raise AmbiguousError(f"Stripe answered {problem.http_status}") from problem
 
 
-def _reason(problem: stripe.StripeError) -> str:
-    return str(problem.code or problem.user_message or type(problem).__name__)[:200]
-
-
-def _opened(session: Any) -> NotPaid:
-    return NotPaid(provider_id=session.id, pay_url=session.url or "", deadline=_moment(session.expires_at))
-
-
-def _of_intent(intent: Any, provider_id: str) -> Finding:
-    if intent.status == "succeeded":
-        charge = intent.latest_charge
-        created = charge.created if charge is not None and not isinstance(charge, str) else intent.created
-        return Paid(provider_id, intent.id, Yen(intent.amount_received), _moment(created))
-    return Ended() if intent.status == "canceled" else NotPaid(provider_id)
-
-
-def _of_refund(refund: Any, wanted: ToRefund) -> RefundFinding:
-    match refund.status:
+def _from_intent(intent: Any) -> Finding:
+    match intent.status:
         case "succeeded":
-            return RefundDone(refund.id, max(_moment(refund.created), wanted.requested_at))
-        case "failed" | "canceled":
-            return RefundRefused(str(getattr(refund, "failure_reason", None) or refund.status))
+            charge = intent.latest_charge
+            made = charge.created if charge is not None and not isinstance(charge, str) else intent.created
+            return Paid(Yen(int(intent.amount_received)), datetime.fromtimestamp(made, UTC))
+        case "canceled":
+            return Over()
+        case "requires_payment_method" if getattr(intent, "last_payment_error", None) is not None:
+            return Refused(str(intent.last_payment_error.code or "declined"))
         case _:
-            return RefundUnderWay(refund.id)
+            return Unpaid()
 
 
-def _hint(said: Mapping[str, Any], about: Mapping[str, Any]) -> Hint:
-    reference = about.get("client_reference_id") or (about.get("metadata") or {}).get("momiji_reference") or ""
-    session = str(about["id"]) if about.get("object") == "checkout.session" else ""
-    return Hint(str(said["id"]), str(said["type"]), reference=str(reference), provider_id=session)
+def _from_refund(made: Any) -> RefundFinding:
+    match made.status:
+        case "succeeded":
+            return RefundFinding("settled", made.id)
+        case "failed" | "canceled":
+            return RefundFinding("failed", made.id, str(getattr(made, "failure_reason", "") or made.status))
+        case _:
+            return RefundFinding("pending", made.id)
 
 
-def build(settings: Settings) -> StripeCard:
-    """Build the method from the environment."""
-    return StripeCard(settings_like(settings, StripeSettings))
+def _require_fresh(signature: str, at: datetime) -> None:
+    stamps = [part[2:] for part in signature.split(",") if part.startswith("t=")]
+    if not stamps or not stamps[0].isdigit() or abs(at.timestamp() - int(stamps[0])) > WEBHOOK_TOLERANCE_SECONDS:
+        raise NotGenuine
+
+
+def _event_of(text: str) -> ProviderEvent:
+    event = stripe.Event.construct_from(json.loads(text), None)
+    thing: Any = event.data.object
+    metadata = getattr(thing, "metadata", None) or {}
+    reference = metadata.get("attempt") or metadata.get("refund") or getattr(thing, "client_reference_id", None)
+    return ProviderEvent(str(event.id), str(reference or getattr(thing, "id", "")))
+
+
+def connect(settings: PaymentsSettings, clock: Clock) -> StripeCard:
+    """Return the method; nothing is connected yet."""
+    return StripeCard(settings, clock)
