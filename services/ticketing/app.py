@@ -12,6 +12,7 @@ from kernel.clock import new_id
 from kernel.server import PageSources
 from kernel.web import mount_assets
 from ticketing.admission.setup import install, new_desk
+from ticketing.facilities import pages as facility_pages
 from ticketing.facilities import routes as facility_routes
 from ticketing.orders import pages as order_pages
 from ticketing.orders import routes as order_routes
@@ -54,6 +55,7 @@ def create_app(settings: TicketingSettings | None = None, *, wiring: Wiring | No
     app.include_router(facility_routes.router)
     app.include_router(order_routes.router)
     app.include_router(ticket_routes.router)
+    app.include_router(facility_pages.router)
     app.include_router(order_pages.router)
     app.include_router(staff_pages.router)
     install(
