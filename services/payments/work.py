@@ -123,8 +123,7 @@ async def _message(wired: Wiring, message_id: int, method_name: str, reference: 
     async with wired.database.transaction("messages") as tx:
         attempt = await charge_rows.find_attempt(tx, reference, method_name)
     if attempt is not None:
-        method = wired.method(method_name)
-        outcome = await charges.ask_and_apply(wired.database, method, attempt.id, at=wired.clock.now())
+        outcome = await _attempt(wired, attempt.id)
     async with wired.database.transaction("messages") as tx:
         if attempt is not None:
             for refund in await refund_rows.of_charge(tx, attempt.charge_id):
@@ -152,12 +151,12 @@ async def _attempts(wired: Wiring) -> int:
     return len(due)
 
 
-async def _attempt(wired: Wiring, attempt_id: UUID) -> None:
+async def _attempt(wired: Wiring, attempt_id: UUID) -> str:
     async with wired.database.transaction("attempts") as tx:
         attempt = await charge_rows.attempt(tx, attempt_id)
         charge = None if attempt is None else await charge_rows.find(tx, attempt.charge_id)
     if attempt is None or charge is None:
-        return
+        return "no such attempt"
     method = wired.method(attempt.method)
     if (
         attempt.provider_id is None
@@ -171,7 +170,7 @@ async def _attempt(wired: Wiring, attempt_id: UUID) -> None:
                 wired.database, method, charge, attempt, pay_page=page, at=wired.clock.now()
             )
             attempt = opened
-    await charges.ask_and_apply(wired.database, method, attempt.id, at=wired.clock.now())
+    return await charges.ask_and_apply(wired.database, method, attempt.id, at=wired.clock.now())
 
 
 async def _refunds(wired: Wiring) -> int:
@@ -191,11 +190,11 @@ async def _refund(wired: Wiring, refund_id: UUID) -> None:
         await refund_actions.move_on(wired.database, wired.method(attempt.method), refund_id, at=wired.clock.now())
 
 
-async def _together(tasks: list[Awaitable[None]]) -> None:
+async def _together(tasks: list[Awaitable[object]]) -> None:
     """Run a few at a time; one that fails is logged and comes again by its lease."""
     room = asyncio.Semaphore(TOGETHER_MAX)
 
-    async def one(task: Awaitable[None]) -> None:
+    async def one(task: Awaitable[object]) -> None:
         async with room:
             try:
                 await task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Literal, assert_never
 from uuid import UUID
@@ -15,7 +15,8 @@ from ticketing.facilities.model import Place, QuotedLine
 
 Method = Literal["stripe_card", "paypay", "payeasy_komoju", "none"]
 PAYING_METHODS: tuple[Method, ...] = ("stripe_card", "paypay", "payeasy_komoju")
-CancelReason = Literal["visitor_cancelled", "staff_cancelled", "closure"]
+CancelReason = Literal["visitor_cancelled", "staff_cancelled", "closure", "payment_reversed"]
+PaymentProblem = Literal["failed", "expired"]
 PAYEASY_LEAD = timedelta(hours=2)  # Less than this before the deadline nobody gets to a bank in time.
 
 
@@ -40,7 +41,7 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class AwaitingPayment:
-    """Places are held until `expires_at`."""
+    """Places are held until `expires_at`. `problem` says why the last try to pay came to nothing."""
 
     basket: Basket
     version: int
@@ -48,6 +49,7 @@ class AwaitingPayment:
     expires_at: datetime
     charge_id: UUID | None = None
     checkout_url: str | None = None
+    problem: PaymentProblem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,17 @@ Order = AwaitingPayment | Confirmed | Cancelled | Expired
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """How long places are held for each method."""
+    """How long places are held for each method.
+
+    `longest` is how long after placing trying again by card or QR may still lengthen a hold: otherwise whoever keeps
+    switching would hold places for ever without paying.
+    """
 
     card: timedelta
     qr: timedelta
     payeasy_until: time
     provider_margin: timedelta
+    longest: timedelta
 
 
 class SoldOut(Conflict):
@@ -115,6 +122,20 @@ class MethodNotOffered(Conflict):
 
     slug = "method-not-offered"
     advice = "Pay-easy is offered up to the day before the visit. Choose card or PayPay, or a later day."
+
+
+class TooLateToPay(Conflict):
+    """The visit would be over before the payment's deadline."""
+
+    slug = "too-late-to-pay"
+    advice = "It is too late to pay for a visit on {day}. Choose a later day."
+
+
+class NoNewTry(Conflict):
+    """The hold cannot be made longer once more."""
+
+    slug = "no-new-try"
+    advice = "The time to start another payment for this order is over. Place a new order."
 
 
 class UnknownOrder(NotFound):
@@ -155,12 +176,12 @@ class NotCancellable(Conflict):
 
 
 def hold_until(method: Method, visit_date: date, holds: Holds, *, at: datetime) -> datetime:
-    """Return until when places are held; raise MethodNotOffered if Pay-easy would come too late."""
+    """Return until when places are held; raise a Refusal if a payment by the method would come too late."""
     match method:
         case "stripe_card":
-            return at + holds.card
+            return _before_the_visit_ends(at + holds.card, visit_date)
         case "paypay":
-            return at + holds.qr
+            return _before_the_visit_ends(at + holds.qr, visit_date)
         case "payeasy_komoju":
             evening = datetime.combine(visit_date - timedelta(days=1), holds.payeasy_until, tzinfo=JAPAN)
             if evening - holds.provider_margin - at < PAYEASY_LEAD:
@@ -170,6 +191,37 @@ def hold_until(method: Method, visit_date: date, holds: Holds, *, at: datetime) 
             return at
         case _:
             assert_never(method)
+
+
+def _before_the_visit_ends(until: datetime, visit_date: date) -> datetime:
+    if until > datetime.combine(visit_date + timedelta(days=1), time.min, tzinfo=JAPAN):
+        raise TooLateToPay(day=visit_date.isoformat())
+    return until
+
+
+def hold_again(order: AwaitingPayment, method: Method, holds: Holds, *, at: datetime) -> datetime:
+    """Return until when places are held once the visitor tries again or pays another way.
+
+    A new try needs the provider's whole time (a card's page lives half an hour at least), so the hold moves with it,
+    but never beyond what the order had already or `holds.longest` after placing: then NoNewTry is raised.
+    """
+    until = hold_until(method, order.basket.visit_date, holds, at=at)
+    if method != "payeasy_komoju" and until > max(order.expires_at, order.basket.placed_at + holds.longest):
+        raise NoNewTry
+    return until
+
+
+def methods_now(order: AwaitingPayment, holds: Holds, *, at: datetime) -> tuple[Method, ...]:
+    """Return the ways in which an order can still be paid."""
+    return tuple(method for method in PAYING_METHODS if _in_time(order, method, holds, at))
+
+
+def _in_time(order: AwaitingPayment, method: Method, holds: Holds, at: datetime) -> bool:
+    try:
+        hold_again(order, method, holds, at=at)
+    except (MethodNotOffered, TooLateToPay, NoNewTry):
+        return False
+    return True
 
 
 def provider_deadline(expires_at: datetime, holds: Holds) -> datetime:
@@ -182,14 +234,26 @@ def place(basket: Basket, method: Method, holds: Holds, *, at: datetime) -> Awai
     return AwaitingPayment(basket, 1, method, hold_until(method, basket.visit_date, holds, at=at))
 
 
+def open_charge(
+    order: AwaitingPayment, *, method: Method, charge_id: UUID, checkout_url: str, expires_at: datetime
+) -> AwaitingPayment:
+    """Note where the visitor pays now, and how, and until when."""
+    return replace(
+        order, method=method, charge_id=charge_id, checkout_url=checkout_url, expires_at=expires_at, problem=None
+    )
+
+
 def confirm(
-    order: AwaitingPayment | Expired, *, charge_id: UUID | None, received_at: datetime, at: datetime
+    order: AwaitingPayment | Expired, *, method: Method, charge_id: UUID | None, received_at: datetime, at: datetime
 ) -> Confirmed:
-    """Confirm a paid or free order; an expired one only after its places were taken again."""
+    """Confirm a paid or free order; an expired one only after its places were taken again.
+
+    `method` is the one that brought the money: an older attempt may be paid after another way was chosen.
+    """
     return Confirmed(
         basket=order.basket,
         version=order.version + 1,
-        method=order.method,
+        method=method,
         expires_at=order.expires_at,
         confirmed_at=at,
         received_at=received_at,
@@ -212,6 +276,7 @@ def cancel(order: Order, *, reason: CancelReason, any_admitted: bool, today: dat
         case Confirmed():
             if any_admitted:
                 raise AlreadyUsed
+            # Staff may help somebody who stood before a closed door the day after, too.
             if order.basket.visit_date < today and reason == "visitor_cancelled":
                 raise VisitOver
             return Cancelled(
@@ -233,12 +298,16 @@ def cancel(order: Order, *, reason: CancelReason, any_admitted: bool, today: dat
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The money is what was waited for."""
+    """The money is what was waited for; what is more than due goes back."""
+
+    excess: Yen = ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class Rebook:
     """The hold is over: take the places again if there is room, else give the money back."""
+
+    excess: Yen = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,14 +327,25 @@ OnCapture = Confirm | Rebook | GiveBack | Nothing
 
 
 def on_capture(order: Order, *, charge_id: UUID, captured: Yen) -> OnCapture:
-    """Decide what money for an order means, whatever state the order is in by now."""
-    if captured < order.basket.total:
-        return GiveBack(captured, "paid_too_late") if captured != ZERO else Nothing()
+    """Decide what money for an order means, whatever state the order is in by now.
+
+    | order             | by the same charge | by another charge |
+    |-------------------|--------------------|-------------------|
+    | awaiting payment  | confirm            | confirm           |
+    | expired           | rebook             | rebook            |
+    | confirmed         | nothing            | give back         |
+    | cancelled, paid   | nothing            | give back         |
+    | cancelled, unpaid | give back          | give back         |
+
+    Less than what is due confirms nothing and goes back; of more, the excess goes back.
+    """
+    due = order.basket.total
     match order:
-        case AwaitingPayment():
-            return Confirm()
-        case Expired():
-            return Rebook()
+        case AwaitingPayment() | Expired():
+            if captured < due or captured == ZERO:
+                return GiveBack(captured, "paid_too_late") if captured != ZERO else Nothing()
+            excess = captured - due
+            return Confirm(excess) if isinstance(order, AwaitingPayment) else Rebook(excess)
         case Confirmed():
             return Nothing() if order.charge_id == charge_id else GiveBack(captured, "paid_twice")
         case Cancelled():

@@ -164,6 +164,7 @@ def _shown(wiring: Wiring, request: Request, order: Order, held: list[Ticket]) -
         "state": status_of(order),
         "facility_name": facility.name.of(language) if facility else basket.facility,
         "facility": facility,
+        "payments_url": wiring.settings.payments_url,
         "tickets": held,
         "product_name": product_name,
         "category_name": category_name,
