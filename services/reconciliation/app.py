@@ -1,0 +1,56 @@
+"""Reconciliation's HTTP side, wired from top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from kernel import server
+from kernel.server import PageSources
+from kernel.web import mount_assets
+from reconciliation.days import pages as day_pages
+from reconciliation.days import routes as day_routes
+from reconciliation.discrepancies import routes as discrepancy_routes
+from reconciliation.exports import routes as export_routes
+from reconciliation.settings import ReconciliationSettings
+from reconciliation.staff import pages as staff_pages
+from reconciliation.wiring import Wiring, wire
+
+
+def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring | None = None) -> FastAPI:
+    """Return the app; settings come from the environment unless given."""
+    wired = wiring or wire(settings or ReconciliationSettings())
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        wired.stream.close()
+        await wired.database.close()
+
+    async def stream_answers() -> None:
+        await asyncio.to_thread(wired.stream.ping)
+
+    app = FastAPI(
+        title="Momiji reconciliation",
+        description="The fact ledger, business days, discrepancies and exports.",
+        version="1",
+        lifespan=lifespan,
+    )
+    app.state.wiring = wired
+    server.dress(
+        app,
+        service="reconciliation",
+        body_bytes_max=wired.settings.body_bytes_max,
+        sources=PageSources(),
+        readiness={"database": wired.database.ping, "stream": stream_answers},
+    )
+    app.include_router(day_routes.router)
+    app.include_router(discrepancy_routes.router)
+    app.include_router(export_routes.router)
+    app.include_router(staff_pages.router)
+    app.include_router(day_pages.router)
+    mount_assets(app)
+    return app

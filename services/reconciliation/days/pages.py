@@ -1,0 +1,240 @@
+"""The accounting pages: the morning page of a day, and the story of one order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from kernel.access import Principal, Role
+from kernel.clock import business_date, new_id
+from kernel.money import Yen
+from kernel.refusals import Forbidden, NotFound, Refusal, Unauthenticated
+from kernel.signin import SignIn
+from kernel.telemetry import correlation_id
+from kernel.web import language_of
+from reconciliation.days import actions, display
+from reconciliation.days.model import Day
+from reconciliation.days.names import name_of
+from reconciliation.days.wording import FACTS, KINDS, method_message
+from reconciliation.discrepancies import actions as discrepancies
+from reconciliation.discrepancies import store as positions
+from reconciliation.discrepancies.model import Discrepancy, judge
+from reconciliation.discrepancies.routes import explain
+from reconciliation.exports.discovery import formats
+from reconciliation.ledger import store as ledger
+from reconciliation.wiring import Wiring, scope_of, wiring_of
+
+router = APIRouter(include_in_schema=False)
+
+SEE_OTHER = 303
+FACTS_SHOWN_MAX = 500
+REASON_CHARACTERS_MAX = 1000
+FIRST_DAY = date(2019, 5, 1)
+LAST_DAY = date(2199, 12, 31)
+_AMOUNTS = ("captured", "reversed", "total", "amount", "price")
+
+
+class UnknownOrder(NotFound):
+    """No fact speaks of it, or it is not yours."""
+
+    slug = "unknown-order"
+    advice = "The ledger has no order {id}. Check the number; a new order may need a minute to arrive."
+
+
+Page = Callable[[Wiring, Principal], Awaitable[Response]]
+
+
+async def _for_reader(request: Request, page: Page) -> Response:
+    """Show a page to somebody signed in; send others to sign in, and refusals to a page that says what to do."""
+    wiring = wiring_of(request)
+    try:
+        return await page(wiring, wiring.reader(request))
+    except Unauthenticated:
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?next={quote(target)}", status_code=SEE_OTHER)
+    except Refusal as refusal:
+        return wiring.pages.refusal(request, refusal)
+
+
+def _chosen(day: str | None, today: date) -> date:
+    """Return the day asked for; today for anything that is no day of our era."""
+    try:
+        chosen = date.fromisoformat(day) if day else today
+    except ValueError:
+        return today
+    return chosen if FIRST_DAY <= chosen <= LAST_DAY else today
+
+
+@router.get("/")
+async def morning(request: Request, day: str | None = None) -> Response:
+    """Show a business day: today in Japan unless another is chosen."""
+
+    async def page(wiring: Wiring, principal: Principal) -> Response:
+        today = business_date(wiring.clock.now())
+        chosen = _chosen(day, today)
+        first, last = display.month_of(chosen)
+        names = await wiring.names.all()
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            month = await actions.days(
+                tx, scope_of(principal), first=first, last=last, at=wiring.clock.now(), grace=wiring.grace
+            )
+        shown = next(each for each in month if each.date == chosen)
+        tag = language_of(request).tag
+        before, after = display.neighbours(chosen)
+        return wiring.pages.render(
+            request,
+            "day.html",
+            **_common(wiring, request, principal, names),
+            chosen=chosen,
+            today=today,
+            before=before,
+            after=after,
+            months=display.months_beside(chosen),
+            shown=shown,
+            bars=display.bars_of(shown.rows),
+            methods=display.methods_of(shown.rows),
+            weeks=display.weeks_of(month),
+            month_first=first,
+            month_last=last,
+            stake=display.at_stake(shown),
+            problems=[_told(wiring, each, tag) for each in shown.disagreements],
+            waiting=[_told(wiring, each, tag) for each in shown.pending],
+            formats=[(each.name, each.title_ja if tag == "ja" else each.title_en) for each in formats().values()],
+            may_close=_may_close(principal, shown, today),
+        )
+
+    return await _for_reader(request, page)
+
+
+def _may_close(principal: Principal, shown: Day, today: date) -> bool:
+    keeps_books = principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
+    return keeps_books and shown.closing is None and shown.date < today and shown.state in {"agrees", "none"}
+
+
+def _common(wiring: Wiring, request: Request, principal: Principal, names: dict[str, dict[str, str]]) -> dict[str, Any]:
+    tag = language_of(request).tag
+    words = wiring.pages.gettext_of(tag)
+    return {
+        "principal": principal,
+        "keeps_books": principal.role in {Role.ACCOUNTING, Role.ADMIN},
+        "has_asset": wiring.pages.assets.has,
+        "facility": lambda code: name_of(names, code, tag),
+        "method": lambda code: words(method_message(code)),
+    }
+
+
+def _told(wiring: Wiring, found: Discrepancy, tag: str) -> dict[str, Any]:
+    what, then = explain(wiring, found, tag)
+    words = wiring.pages.gettext_of(tag)
+    return {
+        "id": found.id,
+        "kind": words(KINDS[found.kind]),
+        "order_id": found.order_id,
+        "number": found.number,
+        "facility": found.facility,
+        "amount": found.amount,
+        "since": found.since,
+        "what": what,
+        "then": then,
+        "resolvable": found.kind != "changed_after_closing",
+    }
+
+
+@router.get("/orders/{wanted}")
+async def order_story(request: Request, wanted: str) -> Response:
+    """Show everything that the ledger knows of an order, by its id or its number, in words."""
+
+    async def page(wiring: Wiring, principal: Principal) -> Response:
+        at, tag = wiring.clock.now(), language_of(request).tag
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            order = await positions.find_position(tx, wanted.strip())
+            if order is None or not principal.may_see(order.facility):
+                raise UnknownOrder(id=wanted[:64])
+            facts = await ledger.facts_of_order(tx, order.order_id, limit=FACTS_SHOWN_MAX)
+            found = judge(order, at=at, grace=wiring.grace)
+            settled = await positions.resolutions(tx, [each.id for each in found])
+        names = await wiring.names.all()
+        words = wiring.pages.gettext_of(tag)
+        return wiring.pages.render(
+            request,
+            "order.html",
+            **_common(wiring, request, principal, names),
+            order=order,
+            story=[
+                {"at": each.occurred_at, "what": words(FACTS.get(each.type, each.type)), "amount": _amount(each.fact)}
+                for each in facts
+            ],
+            problems=[_told(wiring, each, tag) for each in found if each.id not in settled],
+            settled=list(settled.values()),
+        )
+
+    return await _for_reader(request, page)
+
+
+def _amount(fact: Any) -> Yen | None:
+    """Return the money that a fact speaks of, if any."""
+    return next((getattr(fact, name) for name in _AMOUNTS if isinstance(getattr(fact, name, None), Yen)), None)
+
+
+@router.get("/find")
+async def find_order(request: Request, number: str = "") -> Response:
+    """Go to an order's story by its number."""
+    wanted = number.strip()[:64]
+    return RedirectResponse(f"/orders/{quote(wanted, safe='')}" if wanted else "/", status_code=SEE_OTHER)
+
+
+@router.post("/days/{day}/close")
+async def close_day(request: Request, day: date) -> Response:
+    """Close a day from its page."""
+
+    async def page(wiring: Wiring, _reader: Principal) -> Response:
+        SignIn.require_own_page(request)
+        principal = wiring.bookkeeper(request)
+        if scope_of(principal) is not None:
+            raise Forbidden
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            await actions.close(
+                tx, day, by=principal.name, at=wiring.clock.now(), grace=wiring.grace, event_id=new_id()
+            )
+        return RedirectResponse(f"/?day={day}", status_code=SEE_OTHER)
+
+    return await _for_reader(request, page)
+
+
+@router.post("/discrepancies/{discrepancy_id}/resolve")
+async def resolve(request: Request, discrepancy_id: UUID) -> Response:
+    """Note from a page why a discrepancy is settled."""
+
+    async def page(wiring: Wiring, _reader: Principal) -> Response:
+        SignIn.require_own_page(request)
+        principal = wiring.bookkeeper(request)
+        reason = str((await request.form()).get("reason", "")).strip()[:REASON_CHARACTERS_MAX]
+        if not reason:
+            raise ReasonMissing
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            found = await discrepancies.resolve(
+                tx,
+                discrepancy_id,
+                scope_of(principal),
+                reason=reason,
+                by=principal.name,
+                at=wiring.clock.now(),
+                grace=wiring.grace,
+                event_id=new_id(),
+            )
+        return RedirectResponse(f"/?day={found.day}", status_code=SEE_OTHER)
+
+    return await _for_reader(request, page)
+
+
+class ReasonMissing(Refusal):
+    """Nothing was written down."""
+
+    slug = "reason-missing"
+    advice = "Write down what you found out; the next auditor will ask."

@@ -1,0 +1,177 @@
+"""JSON about business days: one, many, and closing one."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import BaseModel
+
+from kernel import idempotency
+from kernel.clock import new_id
+from kernel.refusals import Forbidden
+from kernel.telemetry import correlation_id
+from reconciliation.days import actions
+from reconciliation.days.model import Closing, Day, Totals, require_range
+from reconciliation.discrepancies.routes import DiscrepancyOut, shown
+from reconciliation.wiring import Wiring, scope_of, wiring_of
+
+router = APIRouter(tags=["days"])
+
+DAYS_MAX = 62
+
+
+class TotalsOut(BaseModel):
+    """A day's sums: yen, tickets (sold_count) and people (admitted)."""
+
+    sold: int
+    sold_count: int
+    captured: int
+    refunded: int
+    reversed: int
+    unallocated: int
+    net: int
+    admitted: int
+
+
+class RowOut(TotalsOut):
+    """The figures of one facility and method."""
+
+    facility: str
+    method: str
+
+
+class ClosedOut(BaseModel):
+    """Who closed the day, and when."""
+
+    by: str
+    at: datetime
+
+
+class DayOut(BaseModel):
+    """One business day in Japan. `pending`: events that may still be on their way."""
+
+    date: date
+    totals: TotalsOut
+    rows: list[RowOut]
+    disagreements: list[DiscrepancyOut]
+    pending: list[DiscrepancyOut]
+    agrees: bool
+    closed: ClosedOut | None
+
+
+def _numbers(figures: Any) -> dict[str, int]:
+    names = ("sold", "captured", "refunded", "reversed", "unallocated", "net")
+    sums = {name: getattr(figures, name).amount for name in names}
+    return sums | {"sold_count": figures.sold_count, "admitted": figures.admitted}
+
+
+def _closed(closing: Closing | None) -> ClosedOut | None:
+    return ClosedOut(by=closing.closed_by, at=closing.closed_at) if closing else None
+
+
+def _totals(totals: Totals) -> TotalsOut:
+    return TotalsOut(**_numbers(totals))
+
+
+def _day(wiring: Wiring, day: Day) -> DayOut:
+    return DayOut(
+        date=day.date,
+        totals=_totals(day.totals),
+        rows=[RowOut(facility=row.facility, method=row.method, **_numbers(row)) for row in day.rows],
+        disagreements=[shown(wiring, each) for each in day.disagreements],
+        pending=[shown(wiring, each) for each in day.pending],
+        agrees=not day.disagreements,
+        closed=_closed(day.closing),
+    )
+
+
+class DaySummary(BaseModel):
+    """One day of a calendar."""
+
+    date: date
+    state: str
+    totals: TotalsOut
+    disagreements: int
+    closed: bool
+
+
+class DaysOut(BaseModel):
+    """A range of days."""
+
+    items: list[DaySummary]
+
+
+@router.get("/v1/days")
+async def many_days(
+    request: Request, first: Annotated[date, Query(alias="from")], last: Annotated[date, Query(alias="to")]
+) -> DaysOut:
+    """Return how each day of a range stands."""
+    wiring = wiring_of(request)
+    scope = scope_of(wiring.reader(request))
+    require_range(first, last, days_max=DAYS_MAX)
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        found = await actions.days(tx, scope, first=first, last=last, at=wiring.clock.now(), grace=wiring.grace)
+    return DaysOut(
+        items=[
+            DaySummary(
+                date=day.date,
+                state=day.state,
+                totals=_totals(day.totals),
+                disagreements=len(day.disagreements),
+                closed=day.closing is not None,
+            )
+            for day in found
+        ]
+    )
+
+
+@router.get("/v1/days/{day}")
+async def one_day(request: Request, day: date) -> DayOut:
+    """Return one business day."""
+    wiring = wiring_of(request)
+    scope = scope_of(wiring.reader(request))
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        found = await actions.one_day(tx, scope, day, at=wiring.clock.now(), grace=wiring.grace)
+    return _day(wiring, found)
+
+
+class ClosingOut(BaseModel):
+    """The figures that a day was closed with."""
+
+    date: date
+    sold: int
+    captured: int
+    refunded: int
+    admitted: int
+    closed_by: str
+    closed_at: datetime
+
+
+@router.post("/v1/days/{day}/close")
+async def close_day(
+    request: Request, day: date, idempotency_key: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Close a day: refused while something does not agree."""
+    wiring = wiring_of(request)
+    principal = wiring.bookkeeper(request)
+    if scope_of(principal) is not None:
+        raise Forbidden  # A day is closed for all facilities at once.
+    key, scope, at = idempotency.require_key(idempotency_key), f"close:{principal.name}", wiring.clock.now()
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        kept = await idempotency.claim(tx, scope=scope, key=key, body=day.isoformat().encode(), at=at)
+        if kept is not None:
+            return dict(kept.answer)
+        closing = await actions.close(tx, day, by=principal.name, at=at, grace=wiring.grace, event_id=new_id())
+        answer = ClosingOut(
+            date=closing.day,
+            sold=closing.sold.amount,
+            captured=closing.captured.amount,
+            refunded=closing.refunded.amount,
+            admitted=closing.admitted,
+            closed_by=closing.closed_by,
+            closed_at=closing.closed_at,
+        )
+        await idempotency.keep(tx, scope=scope, key=key, status=200, answer_json=answer.model_dump_json(), at=at)
+    return answer.model_dump(mode="json")

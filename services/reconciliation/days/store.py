@@ -1,0 +1,90 @@
+"""A day's figures out of the ledger, set-based."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from kernel.money import Yen
+from kernel.rows import Transaction
+from reconciliation.days.model import Closing, DayRow
+
+# Entrances carry no method and a reversed one no gate: the order knows the one, the entrance undone the other.
+_ROWS = """
+WITH placed AS (
+    SELECT e.business_date, e.kind, e.amount, e.quantity, e.charge_id,
+        CASE WHEN e.kind = 'admission_reversed' THEN coalesce(
+            (SELECT a.facility FROM entries AS a WHERE a.kind = 'admitted' AND a.scan_id = e.scan_id LIMIT 1),
+            e.facility) ELSE e.facility END AS facility,
+        CASE WHEN e.kind IN ('admitted', 'admission_reversed') THEN coalesce(p.method, '') ELSE e.method END AS method
+    FROM entries AS e
+    LEFT JOIN order_positions AS p
+        ON e.kind IN ('admitted', 'admission_reversed') AND p.order_id = e.order_id
+    WHERE e.business_date BETWEEN :first AND :last
+      AND e.kind IN ('sold', 'captured', 'refunded', 'reversed', 'unallocated', 'admitted', 'admission_reversed')
+)
+SELECT business_date AS day, facility, method,
+    coalesce(sum(amount) FILTER (WHERE kind = 'sold'), 0)::bigint AS sold,
+    coalesce(sum(quantity) FILTER (WHERE kind = 'sold'), 0)::bigint AS sold_count,
+    coalesce(sum(amount) FILTER (WHERE kind = 'captured'), 0)::bigint AS captured,
+    count(DISTINCT charge_id) FILTER (WHERE kind = 'captured') AS captured_count,
+    coalesce(sum(amount) FILTER (WHERE kind = 'refunded'), 0)::bigint AS refunded,
+    coalesce(sum(amount) FILTER (WHERE kind = 'reversed'), 0)::bigint AS reversed,
+    coalesce(sum(amount) FILTER (WHERE kind = 'unallocated'), 0)::bigint AS unallocated,
+    coalesce(sum(quantity) FILTER (WHERE kind IN ('admitted', 'admission_reversed')), 0)::bigint AS admitted
+FROM placed
+WHERE CAST(:facilities AS text[]) IS NULL OR facility = ANY(CAST(:facilities AS text[]))
+GROUP BY business_date, facility, method
+ORDER BY business_date, facility, method
+"""
+
+
+async def rows(tx: Transaction, facilities: Sequence[str] | None, *, first: date, last: date) -> list[DayRow]:
+    """Return the figures of days, by day, facility and method; of some facilities or (None) of all."""
+    answer = await tx.execute(
+        _ROWS, first=first, last=last, facilities=list(facilities) if facilities is not None else None
+    )
+    return [
+        DayRow(
+            day=row.day,
+            facility=row.facility,
+            method=row.method,
+            sold=Yen(row.sold),
+            sold_count=row.sold_count,
+            captured=Yen(row.captured),
+            captured_count=row.captured_count,
+            refunded=Yen(row.refunded),
+            reversed=Yen(row.reversed),
+            unallocated=Yen(row.unallocated),
+            admitted=row.admitted,
+        )
+        for row in answer
+    ]
+
+
+def _closing(row: Any) -> Closing:
+    return Closing(
+        row.day, Yen(row.sold), Yen(row.captured), Yen(row.refunded), row.admitted_count, row.closed_by, row.closed_at
+    )
+
+
+async def closings(tx: Transaction, *, first: date, last: date) -> dict[date, Closing]:
+    """Return the closings of days."""
+    answer = await tx.execute("SELECT * FROM day_closings WHERE day BETWEEN :first AND :last", first=first, last=last)
+    return {row.day: _closing(row) for row in answer}
+
+
+async def add_closing(tx: Transaction, closing: Closing) -> None:
+    """Write a closing."""
+    await tx.execute(
+        "INSERT INTO day_closings (day, sold, captured, refunded, admitted_count, closed_by, closed_at) "
+        "VALUES (:day, :sold, :captured, :refunded, :admitted, :by, :at)",
+        day=closing.day,
+        sold=closing.sold.amount,
+        captured=closing.captured.amount,
+        refunded=closing.refunded.amount,
+        admitted=closing.admitted,
+        by=closing.closed_by,
+        at=closing.closed_at,
+    )

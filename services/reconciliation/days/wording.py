@@ -1,0 +1,46 @@
+"""Words for what the books call by code: methods, facts, kinds of discrepancy. English gettext messages."""
+
+from __future__ import annotations
+
+# The codes are the wire contract's (kernel.contracts); a method unknown here is shown by its code.
+METHODS = {"stripe_card": "Card", "paypay": "PayPay", "payeasy_komoju": "Pay-easy", "none": "Free", "": "Not known"}
+
+FACTS = {
+    "ticketing.order.placed.v1": "The order was placed",
+    "ticketing.order.confirmed.v1": "The order was confirmed",
+    "ticketing.order.cancelled.v1": "The order was cancelled",
+    "ticketing.order.expired.v1": "The order expired unpaid",
+    "ticketing.refund.requested.v1": "A refund was asked for",
+    "ticketing.ticket.issued.v1": "A ticket was issued",
+    "ticketing.ticket.voided.v1": "A ticket was voided",
+    "ticketing.ticket.admitted.v1": "Somebody entered",
+    "ticketing.ticket.admission_reversed.v1": "An entry was undone",
+    "payments.charge.requested.v1": "The payment was opened",
+    "payments.charge.captured.v1": "The payment came in",
+    "payments.charge.failed.v1": "The payment failed",
+    "payments.charge.expired.v1": "The payment page expired",
+    "payments.charge.unallocated.v1": "Money came that no order could take",
+    "payments.charge.reversed.v1": "The payment was taken back",
+    "payments.refund.settled.v1": "The refund was made",
+    "payments.refund.failed.v1": "The refund failed",
+    "payments.dispute.opened.v1": "The payer contests the payment",
+    "payments.dispute.closed.v1": "The contested payment was decided",
+}
+
+KINDS = {
+    "not_captured": "Sold, not paid",
+    "not_sold": "Paid, not sold",
+    "amounts_differ": "Amounts differ",
+    "refund_outstanding": "Refund outstanding",
+    "refund_failed": "Refund failed",
+    "refunded_too_much": "Too much refunded",
+    "unallocated": "Over-receipt",
+    "admitted_though_void": "Entered with a void ticket",
+    "admitted_without_order": "Entered, sale unknown",
+    "changed_after_closing": "Changed after closing",
+}
+
+
+def method_message(method: str) -> str:
+    """Return the message of a method, or its code."""
+    return METHODS.get(method, method)

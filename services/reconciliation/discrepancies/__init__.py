@@ -1,0 +1,1 @@
+"""Discrepancies: what does not agree, why, and who found out."""

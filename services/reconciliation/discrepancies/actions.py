@@ -1,0 +1,52 @@
+"""Finding what does not agree, and resolving it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kernel.contracts.reconciliation import DiscrepancyResolved
+from kernel.rows import Transaction
+from reconciliation.discrepancies import store
+from reconciliation.discrepancies.model import Discrepancy, StillArriving, UnknownDiscrepancy, judge
+
+
+async def open_ones(
+    tx: Transaction, facilities: Sequence[str] | None, *, at: datetime, grace: timedelta
+) -> list[Discrepancy]:
+    """Return what does not agree and nobody has explained, oldest first, the pending ones included."""
+    found = [each for order in await store.suspects(tx, facilities) for each in judge(order, at=at, grace=grace)]
+    known = await store.resolutions(tx, [each.id for each in found])
+    still = [each for each in found if each.id not in known or known[each.id].amount != each.amount]
+    return sorted(still, key=lambda each: (each.since, each.order_id, each.kind))
+
+
+async def resolve(
+    tx: Transaction,
+    discrepancy_id: UUID,
+    facilities: Sequence[str] | None,
+    *,
+    reason: str,
+    by: str,
+    at: datetime,
+    grace: timedelta,
+    event_id: UUID,
+) -> Discrepancy:
+    """Note why a discrepancy is none, or how it was settled; raise UnknownDiscrepancy or StillArriving."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(:id, 8))", id=str(discrepancy_id))
+    found = next(
+        (each for each in await open_ones(tx, facilities, at=at, grace=grace) if each.id == discrepancy_id), None
+    )
+    if found is None:
+        raise UnknownDiscrepancy(id=str(discrepancy_id))
+    if found.pending:
+        raise StillArriving
+    before = (await store.resolutions(tx, [discrepancy_id])).get(discrepancy_id)
+    version = before.version + 1 if before else 1
+    await store.add_resolution(tx, found, version=version, reason=reason, by=by, at=at)
+    fact = DiscrepancyResolved(
+        discrepancy_id=discrepancy_id, kind=found.kind, reason=reason, resolved_by=by, resolved_at=at
+    )
+    await tx.publish(fact, subject=discrepancy_id, version=version, event_id=event_id, at=at)
+    return found

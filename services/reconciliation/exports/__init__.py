@@ -1,0 +1,1 @@
+"""Exports: one folder for each file format, found by discovery."""

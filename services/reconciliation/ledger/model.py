@@ -1,0 +1,355 @@
+"""What each fact means for the books: entries and changes of a position, pure and in any order of arrival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from kernel.clock import business_date
+from kernel.contracts import Fact
+from kernel.contracts import payments as pay
+from kernel.contracts import ticketing as tic
+from kernel.money import ZERO, Yen, total
+
+Kind = Literal[
+    "sold",
+    "captured",
+    "unallocated",
+    "reversed",
+    "refund_requested",
+    "refunded",
+    "refund_failed",
+    "cancelled",
+    "admitted",
+    "admission_reversed",
+    "voided",
+    "disputed",
+    "dispute_lost",
+]
+OUR_SHOP = "ticketing"
+SURPLUS = frozenset({"paid_too_late", "paid_twice"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One typed line of the ledger. `business_date` is Japan's; amounts are gross, tax included, never negative."""
+
+    kind: Kind
+    business_date: date
+    order_id: str
+    facility: str
+    amount: Yen
+    quantity: int = 0
+    charge_id: UUID | None = None
+    scan_id: UUID | None = None
+    product: str = ""
+    category: str = ""
+    method: str = ""
+    revenue_owner: str = ""
+    revenue_account: str = ""
+    tax_rate_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Who an order is; the one with the highest version stands, ties broken by the text itself."""
+
+    version: int
+    number: str
+    facility: str
+    method: str
+    due: Yen
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one fact adds to an order's position: sums, earliest moments, and perhaps its description."""
+
+    order_id: str
+    description: Description
+    sold: Yen = ZERO
+    captured: Yen = ZERO
+    unallocated: Yen = ZERO
+    reversed: Yen = ZERO
+    refund_requested: Yen = ZERO
+    surplus_requested: Yen = ZERO
+    refunded: Yen = ZERO
+    refund_failures: int = 0
+    people: int = 0
+    admitted: int = 0
+    was_paid: bool = False
+    confirmed_at: datetime | None = None
+    sold_at: datetime | None = None
+    captured_at: datetime | None = None
+    unallocated_at: datetime | None = None
+    reversed_at: datetime | None = None
+    refund_requested_at: datetime | None = None
+    refunded_at: datetime | None = None
+    admitted_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    expired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketChange:
+    """What one fact adds to a ticket's position."""
+
+    ticket_id: UUID
+    order_id: str
+    admissions: int = 0
+    admitted_at: datetime | None = None
+    voided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """All that one fact means."""
+
+    business_date: date
+    order_id: str = ""
+    entries: tuple[Entry, ...] = ()
+    change: Change | None = None
+    ticket: TicketChange | None = None
+
+
+class UnbookedFactError(TypeError):
+    """A fact of a type that this ledger was not taught."""
+
+
+def meaning_of(fact: Fact, *, version: int, at: datetime) -> Meaning:  # noqa: PLR0911 - one return for each family
+    """Return what a fact means. `version` is its aggregate's, `at` the event's own time.
+
+    Raises UnbookedFactError for a type that nobody taught it: the event is then put aside for a person.
+    """
+    match fact:
+        case tic.OrderFact():
+            return _of_order(fact, version, at)
+        case tic.TicketFact():
+            return _of_ticket(fact)
+        case pay.ChargeFact():
+            return _of_charge(fact, at)
+        case pay.RefundSettled() | pay.RefundFailed():
+            return _of_refund(fact)
+        case pay.DisputeOpened() | pay.DisputeClosed():
+            return _of_dispute(fact)
+        case tic.RefundRequested():
+            day, order_id = business_date(fact.requested_at), str(fact.order_id)
+            entries = _lines("refund_requested", fact.lines, day, order_id, fact.method, fact.charge_id)
+            return Meaning(
+                day,
+                order_id,
+                _exactly(fact.amount, entries, fact.facility, order_id, fact.method, day, "refund_requested"),
+                Change(
+                    order_id,
+                    # The number is the order's own; the rest is told better by the order's facts.
+                    Description(0, fact.number, fact.facility, fact.method, ZERO),
+                    refund_requested=fact.amount,
+                    surplus_requested=fact.amount if fact.reason in SURPLUS else ZERO,
+                    refund_requested_at=fact.requested_at,
+                ),
+            )
+        case tic.TicketRejected() | tic.ClosureDeclared():
+            return Meaning(business_date(at))
+        case _:
+            raise UnbookedFactError(f"The ledger does not know what {type(fact).__name__} means; teach it.")
+
+
+def _lines(
+    kind: Kind, lines: tuple[tic.OrderLine, ...], day: date, order_id: str, method: str, charge_id: UUID | None
+) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            kind,
+            day,
+            order_id,
+            line.facility,
+            line.amount,
+            quantity=line.quantity,
+            charge_id=charge_id,
+            product=line.product,
+            category=line.category,
+            method=method,
+            revenue_owner=line.revenue_owner,
+            revenue_account=line.revenue_account,
+            tax_rate_percent=line.tax_rate_percent,
+        )
+        for line in lines
+    )
+
+
+def _allocated(kind: Kind, fact: pay.ChargeFact | pay.RefundFact, amount: Yen, day: date) -> tuple[Entry, ...]:
+    entries = tuple(
+        Entry(
+            kind,
+            day,
+            fact.reference,
+            each.facility,
+            each.amount,
+            charge_id=fact.charge_id,
+            product=each.product,
+            method=fact.method,
+            revenue_owner=each.revenue_owner,
+            revenue_account=each.revenue_account,
+            tax_rate_percent=each.tax_rate_percent,
+        )
+        for each in fact.allocations
+    )
+    return _exactly(amount, entries, fact.facility, fact.reference, fact.method, day, kind, fact.charge_id)
+
+
+def _exactly(
+    amount: Yen,
+    entries: tuple[Entry, ...],
+    facility: str,
+    order_id: str,
+    method: str,
+    day: date,
+    kind: Kind,
+    charge_id: UUID | None = None,
+) -> tuple[Entry, ...]:
+    """Return entries that add up to the amount: what no allocation explains is an entry without an account."""
+    rest = amount - total(entry.amount for entry in entries)
+    if not rest:
+        return entries
+    return (*entries, Entry(kind, day, order_id, facility, rest, charge_id=charge_id, method=method))
+
+
+def _of_order(fact: tic.OrderFact, version: int, at: datetime) -> Meaning:
+    order_id = str(fact.order_id)
+    known = Description(version, fact.number, fact.facility, fact.method, fact.total)
+    match fact:
+        case tic.OrderConfirmed():
+            day = business_date(fact.received_at)
+            people = sum(line.quantity for line in fact.lines)
+            entries = _lines("sold", fact.lines, day, order_id, fact.method, fact.charge_id)
+            change = Change(
+                order_id,
+                known,
+                sold=fact.total,
+                people=people,
+                confirmed_at=fact.confirmed_at,
+                sold_at=fact.received_at,
+            )
+            return Meaning(
+                day, order_id, _exactly(fact.total, entries, fact.facility, order_id, fact.method, day, "sold"), change
+            )
+        case tic.OrderCancelled():
+            day = business_date(fact.cancelled_at)
+            entry = Entry("cancelled", day, order_id, fact.facility, fact.total, method=fact.method)
+            change = Change(order_id, known, cancelled_at=fact.cancelled_at, was_paid=fact.was_paid)
+            return Meaning(day, order_id, (entry,), change)
+        case tic.OrderExpired():
+            change = Change(order_id, known, expired_at=fact.expired_at)
+            return Meaning(business_date(fact.expired_at), order_id, (), change)
+        case _:
+            return Meaning(business_date(at), order_id, (), Change(order_id, known))
+
+
+def _of_ticket(fact: tic.TicketFact) -> Meaning:
+    order_id = str(fact.order_id)
+    known = Description(0, "", fact.facility, "", ZERO)
+    match fact:
+        case tic.TicketAdmitted():
+            day = business_date(fact.admitted_at)
+            entry = _entrance("admitted", fact, day, fact.gate_facility, 1, fact.scan_id)
+            return Meaning(
+                day,
+                order_id,
+                (entry,),
+                Change(order_id, known, admitted=1, admitted_at=fact.admitted_at),
+                TicketChange(fact.ticket_id, order_id, admissions=1, admitted_at=fact.admitted_at),
+            )
+        case tic.TicketAdmissionReversed():
+            day = business_date(fact.reversed_at)
+            entry = _entrance("admission_reversed", fact, day, fact.facility, -1, fact.scan_id)
+            return Meaning(
+                day,
+                order_id,
+                (entry,),
+                Change(order_id, known, admitted=-1),
+                TicketChange(fact.ticket_id, order_id, admissions=-1),
+            )
+        case tic.TicketVoided():
+            day = business_date(fact.voided_at)
+            voided = _entrance("voided", fact, day, fact.facility, 1, None)
+            return Meaning(
+                day, order_id, (voided,), None, TicketChange(fact.ticket_id, order_id, voided_at=fact.voided_at)
+            )
+        case tic.TicketIssued():
+            return Meaning(business_date(fact.issued_at), order_id)
+        case _:
+            raise UnbookedFactError(f"The ledger does not know what {type(fact).__name__} means; teach it.")
+
+
+def _entrance(kind: Kind, fact: tic.TicketFact, day: date, facility: str, people: int, scan_id: UUID | None) -> Entry:
+    return Entry(
+        kind,
+        day,
+        str(fact.order_id),
+        facility,
+        ZERO,
+        quantity=people,
+        scan_id=scan_id,
+        product=fact.product,
+        category=fact.category,
+    )
+
+
+def _of_charge(fact: pay.ChargeFact, at: datetime) -> Meaning:
+    known = Description(0, "", fact.facility, fact.method, ZERO)
+    match fact:
+        case pay.ChargeCaptured():
+            day = business_date(fact.captured_at)
+            entries = _allocated("captured", fact, fact.captured, day)
+            if fact.caller == OUR_SHOP:
+                change = Change(fact.reference, known, captured=fact.captured, captured_at=fact.captured_at)
+                return Meaning(day, fact.reference, entries, change)
+            # A fee that another system collects has no order of ours: what is due is sold when it is paid.
+            sales = _allocated("sold", fact, fact.amount, day)
+            change = Change(
+                fact.reference,
+                Description(1, fact.reference, fact.facility, fact.method, fact.amount),
+                sold=fact.amount,
+                captured=fact.captured,
+                sold_at=fact.captured_at,
+                confirmed_at=fact.captured_at,
+                captured_at=fact.captured_at,
+            )
+            return Meaning(day, fact.reference, (*sales, *entries), change)
+        case pay.ChargeUnallocated():
+            day = business_date(fact.unallocated_at)
+            change = Change(fact.reference, known, unallocated=fact.captured, unallocated_at=fact.unallocated_at)
+            return Meaning(day, fact.reference, _allocated("unallocated", fact, fact.captured, day), change)
+        case pay.ChargeReversed():
+            day = business_date(fact.reversed_at)
+            change = Change(fact.reference, known, reversed=fact.reversed, reversed_at=fact.reversed_at)
+            return Meaning(day, fact.reference, _allocated("reversed", fact, fact.reversed, day), change)
+        case pay.ChargeRequested() | pay.ChargeFailed() | pay.ChargeExpired():
+            return Meaning(business_date(at), fact.reference)
+        case _:
+            raise UnbookedFactError(f"The ledger does not know what {type(fact).__name__} means; teach it.")
+
+
+def _of_refund(fact: pay.RefundSettled | pay.RefundFailed) -> Meaning:
+    known = Description(0, "", fact.facility, fact.method, ZERO)
+    if isinstance(fact, pay.RefundSettled):
+        day = business_date(fact.settled_at)
+        change = Change(fact.reference, known, refunded=fact.amount, refunded_at=fact.settled_at)
+        return Meaning(day, fact.reference, _allocated("refunded", fact, fact.amount, day), change)
+    day = business_date(fact.failed_at)
+    change = Change(fact.reference, known, refund_failures=1)
+    return Meaning(day, fact.reference, _allocated("refund_failed", fact, fact.amount, day), change)
+
+
+def _of_dispute(fact: pay.DisputeOpened | pay.DisputeClosed) -> Meaning:
+    if isinstance(fact, pay.DisputeClosed):
+        day = business_date(fact.closed_at)
+        if fact.won:
+            return Meaning(day, fact.reference)
+        kind: Kind = "dispute_lost"
+    else:
+        day, kind = business_date(fact.opened_at), "disputed"
+    entry = Entry(kind, day, fact.reference, fact.facility, fact.amount, charge_id=fact.charge_id)
+    return Meaning(day, fact.reference, (entry,))

@@ -1,0 +1,18 @@
+"""Settings of reconciliation."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from kernel.settings import Settings
+
+
+class ReconciliationSettings(Settings):
+    """What reconciliation needs beyond the common settings."""
+
+    reconciliation_database_url: str = ""
+    reconciliation_port: int = Field(default=8103, ge=1, le=65535)
+
+    agreement_grace_seconds: int = Field(default=300, ge=0, le=86_400)  # events of one order may be this far apart
+    facility_names_seconds: int = Field(default=300, ge=1, le=86_400)  # how long names of facilities are kept
+    export_days_max: int = Field(default=400, ge=1, le=3_700)

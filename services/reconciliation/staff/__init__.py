@@ -1,0 +1,1 @@
+"""Accounting staff: signing in and out."""
