@@ -21,6 +21,7 @@ PAGES = [
     "/",
     "/f/shukkeien?month=2026-12",
     "/f/bunka/2026-11-26",
+    "/f/mominoki/2027-04-03",
     "/f/hpam/2026-11-26",
     "/f/hpam/2026-11-30",
     "/f/castle",
