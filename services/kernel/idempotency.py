@@ -56,30 +56,49 @@ def require_key(key: str | None) -> str:
     return key
 
 
-async def claim(tx: Transaction, *, scope: str, key: str, body: bytes, at: datetime) -> Kept | None:
+# One round trip for the common case, a key that was never seen. The statement's snapshot may be older than its lock;
+# then the insertion meets the row of whoever was quicker, and the row is read once more.
+_CLAIM = text(
+    """
+    WITH lock AS (SELECT pg_try_advisory_xact_lock(hashtextextended(:scope || chr(31) || :key, 7)) AS free),
+    kept AS (SELECT 1 FROM idempotency WHERE scope = :scope AND key = :key),
+    made AS (
+        INSERT INTO idempotency (scope, key, body_sha256, started_at, status, answer, finished_at)
+        SELECT :scope, :key, :digest, :at, CAST(:status AS smallint), CAST(:answer AS jsonb),
+               CASE WHEN CAST(:status AS smallint) IS NULL THEN NULL ELSE CAST(:at AS timestamptz) END
+        FROM lock WHERE lock.free AND NOT EXISTS (SELECT FROM kept)
+        ON CONFLICT DO NOTHING RETURNING 1
+    )
+    SELECT free, EXISTS (SELECT FROM made) AS new FROM lock
+    """
+)
+
+
+async def claim(
+    tx: Transaction, *, scope: str, key: str, body: bytes, at: datetime, known: tuple[int, str] | None = None
+) -> Kept | None:
     """Claim a key inside the transaction that will have the effect; return the first answer if there is one.
 
-    A concurrent claim of the same key is refused at once (409) rather than waited for.
+    A concurrent claim of the same key is refused at once (409) rather than waited for. `known` is the status and the
+    JSON of an answer that is known before the effect; then `keep` need not be called.
     """
     digest = hashlib.sha256(body).digest()
-    free = await tx.session.execute(
-        text("SELECT pg_try_advisory_xact_lock(hashtextextended(:scope || chr(31) || :key, 7))"),
-        {"scope": scope, "key": key},
-    )
-    if not free.scalar_one():
+    status, answer = known or (None, None)
+    claimed = (
+        await tx.session.execute(
+            _CLAIM, {"scope": scope, "key": key, "digest": digest, "at": at, "status": status, "answer": answer}
+        )
+    ).one()
+    if not claimed.free:
         raise InFlight
+    if claimed.new:
+        return None
     found = (
         await tx.session.execute(
             text("SELECT body_sha256, status, answer FROM idempotency WHERE scope = :scope AND key = :key"),
             {"scope": scope, "key": key},
         )
-    ).one_or_none()
-    if found is None:
-        await tx.session.execute(
-            text("INSERT INTO idempotency (scope, key, body_sha256, started_at) VALUES (:scope, :key, :digest, :at)"),
-            {"scope": scope, "key": key, "digest": digest, "at": at},
-        )
-        return None
+    ).one()
     if bytes(found.body_sha256) != digest:
         raise KeyReused
     if found.status is None:

@@ -82,16 +82,20 @@ class Pending:
     at: datetime
 
 
+# The wake-up rides along: a data-modifying WITH is carried out whether or not it is read.
 _INSERT_MANY = text(
     """
-    INSERT INTO outbox
-        (id, aggregatetype, aggregateid, aggregate_version, type, payload, correlation_id, shard, occurred_at)
-    SELECT e.id, e.aggregatetype, e.aggregateid, e.version, e.type, e.payload, e.correlation_id, e.shard, e.at
-    FROM json_to_recordset(CAST(:events AS json)) AS e(
-        id uuid, aggregatetype text, aggregateid text, version integer, type text, payload jsonb, correlation_id text,
-        shard smallint, at timestamptz)
+    WITH written AS (
+        INSERT INTO outbox
+            (id, aggregatetype, aggregateid, aggregate_version, type, payload, correlation_id, shard, occurred_at)
+        SELECT e.id, e.aggregatetype, e.aggregateid, e.version, e.type, e.payload, e.correlation_id, e.shard, e.at
+        FROM json_to_recordset(CAST(:events AS json)) AS e(
+            id uuid, aggregatetype text, aggregateid text, version integer, type text, payload jsonb,
+            correlation_id text, shard smallint, at timestamptz)
+    )
+    SELECT pg_notify(:channel, '')
     """
-)
+).bindparams(channel=OUTBOX_CHANNEL)
 
 
 async def write_events(tx: Transaction, events: Sequence[Pending]) -> None:
@@ -109,4 +113,3 @@ async def write_events(tx: Transaction, events: Sequence[Pending]) -> None:
         for each in events
     )
     await tx.session.execute(_INSERT_MANY, {"events": f"[{','.join(given)}]"})
-    await tx.session.execute(_WAKE)

@@ -21,6 +21,7 @@ class TicketingSettings(Settings):
 
     hold_minutes_card: int = Field(default=40, ge=32, le=24 * 60)  # Stripe's page lives 30 minutes at least
     hold_minutes_qr: int = Field(default=15, ge=6, le=24 * 60)
+    hold_minutes_longest: int = Field(default=120, ge=32, le=24 * 60)  # after placing, however often one tries again
     hold_until_payeasy: time = time(20, 0)  # on the evening before the visit, Japan time
     provider_margin_minutes: int = Field(default=5, ge=1, le=60)  # the provider's deadline ends this much earlier
     # Where a form of ours may be redirected to beyond payments: the providers' own pages.

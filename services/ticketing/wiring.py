@@ -114,6 +114,7 @@ def wire(settings: TicketingSettings, *, clock: Clock | None = None, charges: Ch
                 qr=timedelta(minutes=settings.hold_minutes_qr),
                 payeasy_until=settings.hold_until_payeasy,
                 provider_margin=timedelta(minutes=settings.provider_margin_minutes),
+                longest=timedelta(minutes=settings.hold_minutes_longest),
             ),
             tickets_max=settings.tickets_per_order_max,
             days_ahead_max=settings.sale_days_ahead_max,

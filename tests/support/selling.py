@@ -17,6 +17,7 @@ from kernel.money import Yen
 from ticketing.facilities.actions import import_file
 from ticketing.orders import actions
 from ticketing.orders.charging import OpenedCharge, PaymentsAway
+from ticketing.orders.model import Method
 from ticketing.settings import TicketingSettings
 from ticketing.wiring import Wiring, wire
 
@@ -82,7 +83,9 @@ class Shop:
         issuer = Issuer("staff", self.staff_private)
         return issuer.token(principal, audience="staff", at=self.clock.now(), lifetime=timedelta(hours=1))
 
-    async def capture(self, order_id: str, amount: int, *, charge: UUID | None = None) -> None:
+    async def capture(
+        self, order_id: str, amount: int, *, charge: UUID | None = None, method: Method = "stripe_card"
+    ) -> None:
         """Play payments' captured event."""
         async with self.wiring.database.transaction("test-capture") as tx:
             await actions.capture(
@@ -90,6 +93,7 @@ class Shop:
                 UUID(order_id),
                 charge_id=charge or self.charges.opened[order_id],
                 captured=Yen(amount),
+                method=method,
                 received_at=self.clock.now(),
                 rules=self.wiring.rules,
                 at=self.clock.now(),

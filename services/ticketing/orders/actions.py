@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -17,6 +18,7 @@ from ticketing.facilities.actions import FacilityBook
 from ticketing.facilities.model import Place, UnknownFacility, Wish, quote
 from ticketing.orders import facts, model, store
 from ticketing.orders.model import (
+    AlreadyUsed,
     AwaitingPayment,
     Basket,
     Cancelled,
@@ -30,6 +32,7 @@ from ticketing.orders.model import (
     Nothing,
     Order,
     OrderOver,
+    PaymentProblem,
     Rebook,
     SoldOut,
     UnknownOrder,
@@ -37,7 +40,10 @@ from ticketing.orders.model import (
 from ticketing.tickets import store as tickets
 from ticketing.tickets.model import Sign, Ticket, issue
 
+log = logging.getLogger(__name__)
+
 DUE_ORDERS_MAX = 100
+RefundReason = Literal["visitor_cancelled", "staff_cancelled", "closure", "paid_too_late", "paid_twice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,9 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order as it stands after it was placed, with its tickets if it was free."""
+    """An order as it stands after it was placed, or found again, with its tickets."""
 
-    order: AwaitingPayment | Confirmed
+    order: Order
     tickets: tuple[Ticket, ...]
 
 
@@ -114,16 +120,15 @@ async def place(
         placed_at=at,
     )
     free = quoted.total == ZERO
-    order = model.place(basket, "none" if free else given.method, rules.holds, at=at)
-    await store.add(tx, order, key_sha256=key_sha256, email=given.email)
-    events = [_pending(tx, facts.placed(order), order, rules.new_id(), at)]
-    placed = Placed(order, ())
+    awaiting = model.place(basket, "none" if free else given.method, rules.holds, at=at)
+    events = [_pending(tx, facts.placed(awaiting), awaiting, rules.new_id(), at)]
+    placed = Placed(awaiting, ())
     if free:
-        confirmed = model.confirm(order, charge_id=None, received_at=at, at=at)
-        made = await _issue(tx, confirmed, rules, at)
-        await store.save(tx, confirmed)
-        events += _confirmation(tx, confirmed, made, rules, at, rebooked=False)
-        placed = Placed(confirmed, made)
+        order = model.confirm(awaiting, method="none", charge_id=None, received_at=at, at=at)
+        placed = Placed(order, _issue(order, rules))
+        events += _confirmation(tx, order, placed.tickets, rules, at, rebooked=False)
+    await store.add(tx, placed.order, key_sha256=key_sha256, email=given.email)
+    await tickets.add(tx, placed.tickets, at=at)
     await write_events(tx, events)
     # Last, so that the lock on a hot slot is held only for the commit.
     await take_all(tx, basket.places)
@@ -132,25 +137,33 @@ async def place(
 
 async def take_all(tx: Transaction, places: Sequence[Place]) -> None:
     """Take every place or raise SoldOut; always in one order, so that two orders never wait in a circle."""
-    for each in sorted(places, key=lambda one: (one.facility, one.pool, one.starts_at)):
+    for each in sorted(places, key=store.lock_order):
         if not await store.take(tx, each):
             left = await store.remaining(tx, each)
             raise SoldOut(remaining=left, day=each.visit_date.isoformat())
 
 
 async def note_charge(
-    tx: Transaction, order_id: UUID, *, charge_id: UUID, checkout_url: str, method: Method, rules: Rules, at: datetime
-) -> None:
+    tx: Transaction, order_id: UUID, *, charge_id: UUID, checkout_url: str, method: Method, expires_at: datetime
+) -> Order:
     """Keep where the visitor pays; the charge may have been captured meanwhile, then nothing is to be noted."""
     order = await store.find(tx, order_id, lock=True)
+    if order is None:
+        raise UnknownOrder
+    if not isinstance(order, AwaitingPayment):
+        return order
+    newer = model.open_charge(
+        order, method=method, charge_id=charge_id, checkout_url=checkout_url, expires_at=expires_at
+    )
+    await store.save(tx, newer)
+    return newer
+
+
+async def note_problem(tx: Transaction, order_id: UUID, problem: PaymentProblem) -> None:
+    """Keep why the last try to pay came to nothing; the hold goes on, and the page offers to try again."""
+    order = await store.find(tx, order_id, lock=True)
     if isinstance(order, AwaitingPayment):
-        expires_at = order.expires_at
-        if method != order.method:
-            expires_at = model.hold_until(method, order.basket.visit_date, rules.holds, at=at)
-        await store.save(
-            tx,
-            replace(order, charge_id=charge_id, checkout_url=checkout_url, method=method, expires_at=expires_at),
-        )
+        await store.save(tx, replace(order, problem=problem))
 
 
 async def find_for_payment(tx: Transaction, order_id: UUID) -> AwaitingPayment:
@@ -173,6 +186,7 @@ async def capture(
     *,
     charge_id: UUID,
     captured: Yen,
+    method: Method,
     received_at: datetime,
     rules: Rules,
     at: datetime,
@@ -185,15 +199,19 @@ async def capture(
     match decision:
         case Nothing():
             return
-        case Confirm():
-            assert isinstance(order, AwaitingPayment)  # noqa: S101 - on_capture's promise
-            await _confirm(tx, order, charge_id, received_at, rules, at, rebooked=False)
-        case Rebook():
-            assert isinstance(order, Expired)  # noqa: S101 - on_capture's promise
-            if await _retake(tx, order.basket.places):
-                await _confirm(tx, order, charge_id, received_at, rules, at, rebooked=True)
-            else:
+        case Confirm(excess=excess) | Rebook(excess=excess):
+            assert isinstance(order, AwaitingPayment | Expired)  # noqa: S101 - on_capture's promise
+            rebooked = isinstance(decision, Rebook)
+            if rebooked and not await _retake(tx, order.basket.places):
                 await _give_back(tx, order, charge_id, captured, "paid_too_late", rules, at)
+                return
+            confirmed = model.confirm(order, method=method, charge_id=charge_id, received_at=received_at, at=at)
+            made = _issue(confirmed, rules)
+            await tickets.add(tx, made, at=at)
+            await store.save(tx, confirmed)
+            await write_events(tx, _confirmation(tx, confirmed, made, rules, at, rebooked=rebooked))
+            if excess:
+                await _give_back(tx, confirmed, charge_id, excess, "paid_twice", rules, at)
         case GiveBack(amount=amount, reason=reason):
             await _give_back(tx, order, charge_id, amount, reason, rules, at)
         case _:
@@ -212,25 +230,9 @@ async def _retake(tx: Transaction, places: Sequence[Place]) -> bool:
     return True
 
 
-async def _confirm(
-    tx: Transaction,
-    order: AwaitingPayment | Expired,
-    charge_id: UUID,
-    received_at: datetime,
-    rules: Rules,
-    at: datetime,
-    *,
-    rebooked: bool,
-) -> None:
-    confirmed = model.confirm(order, charge_id=charge_id, received_at=received_at, at=at)
-    made = await _issue(tx, confirmed, rules, at)
-    await store.save(tx, confirmed)
-    await write_events(tx, _confirmation(tx, confirmed, made, rules, at, rebooked=rebooked))
-
-
-async def _issue(tx: Transaction, order: Confirmed, rules: Rules, at: datetime) -> tuple[Ticket, ...]:
+def _issue(order: Confirmed, rules: Rules) -> tuple[Ticket, ...]:
     basket = order.basket
-    made = issue(
+    return issue(
         basket.id,
         basket.lines,
         visit_date=basket.visit_date,
@@ -238,8 +240,6 @@ async def _issue(tx: Transaction, order: Confirmed, rules: Rules, at: datetime) 
         new_id=rules.new_id,
         sign=rules.sign,
     )
-    await tickets.add(tx, made, at=at)
-    return made
 
 
 def _confirmation(
@@ -266,7 +266,7 @@ async def _give_back(
     order: Order,
     charge_id: UUID,
     amount: Yen,
-    reason: Literal["visitor_cancelled", "staff_cancelled", "closure", "paid_too_late", "paid_twice"],
+    reason: RefundReason,
     rules: Rules,
     at: datetime,
 ) -> None:
@@ -306,24 +306,40 @@ async def cancel(tx: Transaction, order_id: UUID, *, reason: CancelReason, rules
         for ticket in voided
     ]
     await write_events(tx, events)
-    if cancelled.received_at is not None and cancelled.charge_id is not None and order.basket.total != ZERO:
+    paid = cancelled.received_at is not None and cancelled.charge_id is not None and order.basket.total != ZERO
+    if paid and cancelled.charge_id is not None and reason != "payment_reversed":
         await _give_back(tx, cancelled, cancelled.charge_id, order.basket.total, reason, rules, at)
     await store.give_back(tx, order.basket.places)
     return cancelled
+
+
+async def reverse(tx: Transaction, order_id: UUID, *, charge_id: UUID, rules: Rules, at: datetime) -> None:
+    """Cancel an order whose money the provider took back, unless somebody entered with it: then a person must look."""
+    order = await store.find(tx, order_id, lock=True)
+    if not isinstance(order, Confirmed) or order.charge_id != charge_id:
+        return
+    try:
+        await cancel(tx, order_id, reason="payment_reversed", rules=rules, at=at)
+    except AlreadyUsed:
+        log.warning("money was taken back for tickets that were used", extra={"order_id": str(order_id)})
 
 
 async def expire_due(tx: Transaction, *, rules: Rules, at: datetime) -> int:
     """Expire orders whose hold is over and free their places; return how many there were."""
     over = await store.due(tx, at=at, limit=DUE_ORDERS_MAX)
     freed: dict[tuple[str, str, date, time], Place] = {}
+    events: list[Pending] = []
     for order in over:
         expired = model.expire(order, at=at)
         await store.save(tx, expired)
-        await write_events(tx, [_pending(tx, facts.expired(expired), expired, rules.new_id(), at)])
+        # The event belongs to the visitor's own request, not to the sweep.
+        own = Transaction(tx.session, tx.service, order.basket.correlation_id)
+        events.append(_pending(own, facts.expired(expired), expired, rules.new_id(), at))
         for each in order.basket.places:
-            key = (each.facility, each.pool, each.visit_date, each.starts_at)
+            key = store.lock_order(each)
             before = freed.get(key)
             freed[key] = each if before is None else replace(each, quantity=each.quantity + before.quantity)
+    await write_events(tx, events)
     await store.give_back(tx, freed.values())
     return len(over)
 

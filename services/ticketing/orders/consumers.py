@@ -7,11 +7,19 @@ from uuid import UUID
 
 from kernel.clock import Clock
 from kernel.contracts import Envelope, Fact
-from kernel.contracts.payments import ChargeCaptured, ChargeExpired, ChargeFailed, RefundFailed, RefundSettled
+from kernel.contracts.payments import (
+    ChargeCaptured,
+    ChargeExpired,
+    ChargeFailed,
+    ChargeReversed,
+    RefundFailed,
+    RefundSettled,
+)
 from kernel.inbox import Handler
 from kernel.rows import Transaction
 from ticketing.orders import actions, store
 from ticketing.orders.actions import Rules
+from ticketing.orders.model import PaymentProblem
 
 CALLER = "ticketing"
 
@@ -29,6 +37,7 @@ def handlers(*, rules: Rules, clock: Clock) -> Mapping[type[Fact], Handler]:
             UUID(fact.reference),
             charge_id=fact.charge_id,
             captured=fact.captured,
+            method=fact.method,
             received_at=fact.captured_at,
             rules=rules,
             at=clock.now(),
@@ -38,8 +47,14 @@ def handlers(*, rules: Rules, clock: Clock) -> Mapping[type[Fact], Handler]:
         fact = event.fact
         assert isinstance(fact, ChargeFailed | ChargeExpired)  # noqa: S101 - as above
         if fact.caller == CALLER:
-            # The hold goes on: the page offers to try again or another method.
-            await tx.wake(store.ORDER_CHANNEL, fact.reference)
+            problem: PaymentProblem = "failed" if isinstance(fact, ChargeFailed) else "expired"
+            await actions.note_problem(tx, UUID(fact.reference), problem)
+
+    async def on_reversed(tx: Transaction, event: Envelope) -> None:
+        fact = event.fact
+        assert isinstance(fact, ChargeReversed)  # noqa: S101 - as above
+        if fact.caller == CALLER:
+            await actions.reverse(tx, UUID(fact.reference), charge_id=fact.charge_id, rules=rules, at=clock.now())
 
     async def on_refund(tx: Transaction, event: Envelope) -> None:
         fact = event.fact
@@ -53,6 +68,7 @@ def handlers(*, rules: Rules, clock: Clock) -> Mapping[type[Fact], Handler]:
         ChargeCaptured: on_captured,
         ChargeFailed: on_unpaid,
         ChargeExpired: on_unpaid,
+        ChargeReversed: on_reversed,
         RefundSettled: on_refund,
         RefundFailed: on_refund,
     }

@@ -21,7 +21,7 @@ from kernel.web.pages import BUILT
 from ticketing.orders import actions, model, store
 from ticketing.orders.charging import PaymentsAway
 from ticketing.orders.model import AwaitingPayment, Order, status_of
-from ticketing.orders.routes import LineWanted, OrderWanted, place, start_payment
+from ticketing.orders.routes import LineWanted, OrderWanted, pay_again, place, start_payment
 from ticketing.orders.visitors import order_of_visitor, remember
 from ticketing.tickets import store as tickets
 from ticketing.tickets.model import Ticket
@@ -55,10 +55,11 @@ async def post_order_form(request: Request) -> Response:
         fields = {name: str(value) for name, value in (await request.form()).items()}
         wanted = _wanted(fields, language_of(request).tag)
         body = wanted.model_dump_json().encode()
-        order_id, _ = await place(wiring, wanted, key=f"form:{fields.get('form_id', '')[:64]}", body=body, at=at)
-        order = await _pay(wiring, order_id, wanted.method)
+        placed = await place(wiring, wanted, key=f"form:{fields['form_id'][:64]}", body=body, at=at)
+        order = await _pay(wiring, placed.order)
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
+    order_id = order.basket.id
     url = order.checkout_url if isinstance(order, AwaitingPayment) else None
     answer = RedirectResponse(url or f"/orders/{order_id}", status_code=SEE_OTHER)
     remember(answer, order_id, wiring.order_key(order_id), secure=_secure(request))
@@ -90,20 +91,14 @@ def _wanted(fields: dict[str, str], language: str) -> OrderWanted:
         raise FormWrong from wrong
 
 
-async def _pay(wiring: Wiring, order_id: UUID, method: model.Method) -> Order:
+async def _pay(wiring: Wiring, order: Order) -> Order:
     """Open the charge of an order that waits; an order whose payment cannot start now stays as it is."""
-    async with wiring.database.transaction(correlation_id.get()) as tx:
-        order = await store.find(tx, order_id)
-    if order is None:
-        raise model.UnknownOrder
-    if not isinstance(order, AwaitingPayment) or (order.checkout_url and order.method == method):
+    if not isinstance(order, AwaitingPayment) or order.checkout_url:
         return order
     try:
-        await start_payment(wiring, order, method, at=wiring.clock.now())
+        return await start_payment(wiring, order, order.method, expires_at=order.expires_at)
     except PaymentsAway:
         return order
-    async with wiring.database.transaction(correlation_id.get()) as tx:
-        return await store.find(tx, order_id) or order
 
 
 @router.get("/o/{order_id}")
@@ -172,19 +167,11 @@ def _shown(wiring: Wiring, request: Request, order: Order, held: list[Ticket]) -
         "may_cancel": status_of(order) in {"awaiting_payment", "confirmed"}
         and basket.visit_date >= today
         and not any(ticket.status == "admitted" for ticket in held),
-        "methods": [
-            method for method in model.PAYING_METHODS if method != "payeasy_komoju" or _payeasy_in_time(wiring, order)
-        ],
+        "methods": model.methods_now(order, wiring.rules.holds, at=wiring.clock.now())
+        if isinstance(order, AwaitingPayment)
+        else (),
         "live": wiring.pages.assets.has("order.js"),
     }
-
-
-def _payeasy_in_time(wiring: Wiring, order: Order) -> bool:
-    try:
-        model.hold_until("payeasy_komoju", order.basket.visit_date, wiring.rules.holds, at=wiring.clock.now())
-    except model.MethodNotOffered:
-        return False
-    return True
 
 
 @router.post("/orders/{order_id}/pay")
@@ -198,13 +185,12 @@ async def pay_form(request: Request, order_id: UUID) -> Response:
             raise FormWrong
         async with wiring.database.transaction(correlation_id.get()) as tx:
             await order_of_visitor(request, tx, order_id)
-            order = await actions.find_for_payment(tx, order_id)
-        await start_payment(wiring, order, method, at=wiring.clock.now())
-        async with wiring.database.transaction(correlation_id.get()) as tx:
-            order = await actions.find_for_payment(tx, order_id)
+            waiting = await actions.find_for_payment(tx, order_id)
+        order = await pay_again(wiring, waiting, method, at=wiring.clock.now())
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
-    return RedirectResponse(order.checkout_url or f"/orders/{order_id}", status_code=SEE_OTHER)
+    url = order.checkout_url if isinstance(order, AwaitingPayment) else None
+    return RedirectResponse(url or f"/orders/{order_id}", status_code=SEE_OTHER)
 
 
 @router.get("/orders/{order_id}/cancel")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import secrets
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from kernel import idempotency
@@ -21,13 +24,15 @@ from kernel.rows import Transaction
 from kernel.telemetry import correlation_id
 from ticketing.facilities.model import Wish
 from ticketing.orders import actions, model, store
-from ticketing.orders.actions import Given
+from ticketing.orders.actions import Given, Placed
 from ticketing.orders.charging import PaymentsAway
 from ticketing.orders.model import AwaitingPayment, Order, UnknownOrder, status_of
 from ticketing.tickets import store as tickets
 from ticketing.tickets.model import Ticket
 from ticketing.tickets.number import RANDOM_BITS, number_from, read_number
 from ticketing.wiring import Wiring, wiring_of
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["orders"])
 
@@ -71,6 +76,49 @@ class CancelWanted(BaseModel):
     tickets: list[UUID] | None = Field(default=None, max_length=1_000)
 
 
+class TicketAnswer(BaseModel):
+    """One ticket. `code` is what its QR carries; the addresses take the order's key or its cookie."""
+
+    id: UUID
+    code: str
+    category: str
+    product: str
+    status: Literal["valid", "admitted", "voided"]
+    svg_url: str
+    pdf_url: str
+
+
+class OrderAnswer(BaseModel):
+    """An order as it stands. Yen, tax included; `expires_at` ends the hold; `checkout_url` is where to pay."""
+
+    id: UUID
+    number: str
+    status: Literal["awaiting_payment", "confirmed", "cancelled", "expired"]
+    facility: str
+    visit_date: date
+    slot: str | None
+    method: Literal["stripe_card", "paypay", "payeasy_komoju", "none"]
+    total: int
+    tax: int
+    expires_at: datetime
+    checkout_url: str | None
+    payment_problem: Literal["failed", "expired"] | None
+    tickets: list[TicketAnswer]
+
+
+class NewOrderAnswer(OrderAnswer):
+    """A new order with its key, which nobody can ask for again; `page_url` carries it once."""
+
+    key: str
+    page_url: str
+
+
+class OrdersAnswer(BaseModel):
+    """The orders that were found."""
+
+    items: list[OrderAnswer]
+
+
 class WholeOrdersOnly(Invalid):
     """Single tickets cannot be cancelled yet."""
 
@@ -78,8 +126,8 @@ class WholeOrdersOnly(Invalid):
     advice = "Single tickets cannot be cancelled yet. Leave 'tickets' out to cancel the whole order."
 
 
-async def place(wiring: Wiring, wanted: OrderWanted, *, key: str, body: bytes, at: datetime) -> tuple[UUID, bool]:
-    """Place an order once for its idempotency key; return its id and whether it is new."""
+async def place(wiring: Wiring, wanted: OrderWanted, *, key: str, body: bytes, at: datetime) -> Placed:
+    """Place an order once for its idempotency key; a repeat finds the same order as it stands by now."""
     given = Given(
         facility=wanted.facility,
         visit_date=wanted.visit_date,
@@ -90,14 +138,14 @@ async def place(wiring: Wiring, wanted: OrderWanted, *, key: str, body: bytes, a
         email=wanted.email,
     )
     order_id = wiring.rules.new_id()
+    # The answer names the order; its key is derived again for a repeat, and never lies in a table.
+    known = (201, json.dumps({"order_id": str(order_id)}))
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        kept = await idempotency.claim(tx, scope=SCOPE, key=key, body=body, at=at)
+        kept = await idempotency.claim(tx, scope=SCOPE, key=key, body=body, at=at, known=known)
         if kept is not None:
-            return UUID(kept.answer["order_id"]), False
-        await idempotency.keep(
-            tx, scope=SCOPE, key=key, status=201, answer_json=json.dumps({"order_id": str(order_id)}), at=at
-        )
-        await actions.place(
+            order = await _existing(tx, UUID(kept.answer["order_id"]))
+            return Placed(order, tuple(await tickets.of_order(tx, order.basket.id)))
+        return await actions.place(
             tx,
             given,
             book=wiring.books.current,
@@ -107,14 +155,10 @@ async def place(wiring: Wiring, wanted: OrderWanted, *, key: str, body: bytes, a
             key_sha256=hashlib.sha256(wiring.order_key(order_id).encode()).digest(),
             at=at,
         )
-    return order_id, True
 
 
-async def start_payment(wiring: Wiring, order: AwaitingPayment, method: model.Method, *, at: datetime) -> None:
+async def start_payment(wiring: Wiring, order: AwaitingPayment, method: model.Method, *, expires_at: datetime) -> Order:
     """Open the charge and keep where to pay; raise PaymentsAway if that does not work now."""
-    expires_at = order.expires_at
-    if method != order.method:
-        expires_at = model.hold_until(method, order.basket.visit_date, wiring.rules.holds, at=at)
     opened = await wiring.charges.open(
         order,
         method=method,
@@ -124,15 +168,20 @@ async def start_payment(wiring: Wiring, order: AwaitingPayment, method: model.Me
         correlation_id=order.basket.correlation_id,
     )
     async with wiring.database.transaction(order.basket.correlation_id) as tx:
-        await actions.note_charge(
+        return await actions.note_charge(
             tx,
             order.basket.id,
             charge_id=opened.id,
             checkout_url=opened.checkout_url,
             method=method,
-            rules=wiring.rules,
-            at=at,
+            expires_at=expires_at,
         )
+
+
+async def pay_again(wiring: Wiring, order: AwaitingPayment, method: model.Method, *, at: datetime) -> Order:
+    """Try again to pay, or pay another way, with a hold that is long enough for it."""
+    expires_at = model.hold_again(order, method, wiring.rules.holds, at=at)
+    return await start_payment(wiring, order, method, expires_at=expires_at)
 
 
 def _description(wiring: Wiring, order: AwaitingPayment) -> str:
@@ -141,33 +190,31 @@ def _description(wiring: Wiring, order: AwaitingPayment) -> str:
     return f"{name} {order.basket.visit_date.isoformat()} {order.basket.number}"
 
 
-@router.post("/v1/orders", status_code=201)
+@router.post("/v1/orders", status_code=201, response_model=NewOrderAnswer)
 async def post_order(
     request: Request, wanted: OrderWanted, idempotency_key: Annotated[str | None, Header()] = None
-) -> dict[str, Any]:
-    """Place an order: compute prices, hold places, open the charge."""
+) -> Response:
+    """Place an order: compute prices, hold places, open the charge. A repeat answers with the order as it stands."""
     wiring = wiring_of(request)
     at = wiring.clock.now()
     key = idempotency.require_key(idempotency_key)
-    order_id, _ = await place(wiring, wanted, key=key, body=await request.body(), at=at)
-    async with wiring.database.transaction(correlation_id.get()) as tx:
-        order = await _existing(tx, order_id)
-        held = await tickets.of_order(tx, order_id)
+    placed = await place(wiring, wanted, key=key, body=await request.body(), at=at)
+    order = placed.order
     if isinstance(order, AwaitingPayment) and order.checkout_url is None:
         try:
-            await start_payment(wiring, order, wanted.method, at=at)
+            order = await start_payment(wiring, order, order.method, expires_at=order.expires_at)
         except PaymentsAway:
-            pass  # The order stays, and its page offers to try again or another method.
-        else:
-            async with wiring.database.transaction(correlation_id.get()) as tx:
-                order = await _existing(tx, order_id)
-    return _answer(wiring, order, held) | {
+            log.info("an order waits without a charge", extra={"order_id": str(order.basket.id)})
+    # Answered without a second look by pydantic: on the day that sales open, everybody takes this path at once.
+    order_id = order.basket.id
+    answer = _answer(wiring, order, placed.tickets) | {
         "key": wiring.order_key(order_id),
         "page_url": wiring.page_url(order_id),
     }
+    return JSONResponse(answer, status_code=201)
 
 
-@router.get("/v1/orders/{order_id}")
+@router.get("/v1/orders/{order_id}", response_model=OrderAnswer)
 async def get_order(
     request: Request, order_id: UUID, x_order_key: Annotated[str | None, Header()] = None
 ) -> dict[str, Any]:
@@ -178,7 +225,7 @@ async def get_order(
         return _answer(wiring, order, await tickets.of_order(tx, order_id))
 
 
-@router.get("/v1/orders")
+@router.get("/v1/orders", response_model=OrdersAnswer)
 async def find_orders(request: Request, number: Annotated[str, Query(min_length=1, max_length=40)]) -> dict[str, Any]:
     """Return the order with a number, to staff of its facility."""
     wiring = wiring_of(request)
@@ -190,7 +237,7 @@ async def find_orders(request: Request, number: Annotated[str, Query(min_length=
         return {"items": [_answer(wiring, order, await tickets.of_order(tx, order.basket.id))]}
 
 
-@router.post("/v1/orders/{order_id}/charge")
+@router.post("/v1/orders/{order_id}/charge", response_model=OrderAnswer)
 async def post_charge(
     request: Request,
     order_id: UUID,
@@ -198,18 +245,25 @@ async def post_charge(
     x_order_key: Annotated[str | None, Header()] = None,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> dict[str, Any]:
-    """Try again to open the charge, or choose another method; harmless to repeat."""
+    """Try again to open the charge, or choose another method; a repeat with the same key does it once."""
     wiring = wiring_of(request)
-    idempotency.require_key(idempotency_key)
+    at = wiring.clock.now()
+    key = idempotency.require_key(idempotency_key)
+    scope = f"charge:{order_id}"
     async with wiring.database.transaction(correlation_id.get()) as tx:
         await allowed(request, tx, order_id, key=x_order_key)
-        order = await actions.find_for_payment(tx, order_id)
-    await start_payment(wiring, order, wanted.method, at=wiring.clock.now())
+        # Claimed and let go: only what follows may be kept, and payments itself opens one charge however often asked.
+        done = await idempotency.claim(tx, scope=scope, key=key, body=await request.body(), at=at)
+        order = await _existing(tx, order_id) if done else await actions.find_for_payment(tx, order_id)
+    if done is None and isinstance(order, AwaitingPayment):
+        await pay_again(wiring, order, wanted.method, at=at)
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            await idempotency.keep(tx, scope=scope, key=key, status=200, answer_json="{}", at=at)
     async with wiring.database.transaction(correlation_id.get()) as tx:
         return _answer(wiring, await _existing(tx, order_id), await tickets.of_order(tx, order_id))
 
 
-@router.post("/v1/orders/{order_id}/cancel")
+@router.post("/v1/orders/{order_id}/cancel", response_model=OrderAnswer)
 async def post_cancel(
     request: Request,
     order_id: UUID,
@@ -262,7 +316,7 @@ async def _existing(tx: Transaction, order_id: UUID) -> Order:
     return order
 
 
-def _answer(wiring: Wiring, order: Order, held: list[Ticket]) -> dict[str, Any]:
+def _answer(wiring: Wiring, order: Order, held: Sequence[Ticket]) -> dict[str, Any]:
     base = wiring.settings.ticketing_url
     basket = order.basket
     return {
@@ -277,6 +331,7 @@ def _answer(wiring: Wiring, order: Order, held: list[Ticket]) -> dict[str, Any]:
         "tax": basket.tax.amount,
         "expires_at": order.expires_at.astimezone(JAPAN).isoformat(),
         "checkout_url": order.checkout_url if isinstance(order, AwaitingPayment) else None,
+        "payment_problem": order.problem if isinstance(order, AwaitingPayment) else None,
         "tickets": [
             {
                 "id": str(ticket.id),

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from kernel.money import Yen
 from kernel.rows import Transaction
 from ticketing.facilities.model import Place, QuotedLine
-from ticketing.orders.model import AwaitingPayment, Basket, Cancelled, Confirmed, Expired, Order
+from ticketing.orders.model import AwaitingPayment, Basket, Cancelled, Confirmed, Expired, Order, status_of
 
 ORDER_CHANNEL = "momiji_orders"
 
@@ -35,14 +35,32 @@ _GIVE_BACK = text(
     "UPDATE slots SET taken = taken - :quantity WHERE facility = :facility AND pool = :pool "
     "AND visit_date = :visit_date AND starts_at = :starts_at"
 )
+# What changes of an order; the rest of its columns never does.
+_CHANGING = (
+    "status",
+    "version",
+    "method",
+    "expires_at",
+    "charge_id",
+    "checkout_url",
+    "payment_problem",
+    "confirmed_at",
+    "received_at",
+    "cancelled_at",
+    "cancel_reason",
+    "expired_at",
+)
 _INSERT = text(
-    """
-    INSERT INTO orders (id, number, key_sha256, authority, facility, visit_date, slot, method, status, lines, places,
-                        total, tax, locale, email, version, correlation_id, placed_at, expires_at)
-    VALUES (:id, :number, :key_sha256, :authority, :facility, :visit_date, :slot, :method, 'awaiting_payment',
-            CAST(:lines AS jsonb), CAST(:places AS jsonb), :total, :tax, :locale, :email, :version, :correlation_id,
-            :placed_at, :expires_at)
-    """
+    "INSERT INTO orders (id, number, key_sha256, authority, facility, visit_date, slot, lines, places, total, tax, "
+    f"locale, email, correlation_id, placed_at, {', '.join(_CHANGING)}) "
+    "VALUES (:id, :number, :key_sha256, :authority, :facility, :visit_date, :slot, CAST(:lines AS jsonb), "
+    "CAST(:places AS jsonb), :total, :tax, :locale, :email, :correlation_id, :placed_at, "
+    f"{', '.join(f':{name}' for name in _CHANGING)})"
+)
+# The pages that show the order are woken with the same round trip.
+_SAVE = text(
+    f"WITH saved AS (UPDATE orders SET {', '.join(f'{name} = :{name}' for name in _CHANGING)} WHERE id = :id) "
+    "SELECT pg_notify(:channel, CAST(:id AS text))"
 )
 
 
@@ -77,8 +95,13 @@ async def remaining(tx: Transaction, place: Place) -> int:
 
 async def give_back(tx: Transaction, places: Iterable[Place]) -> None:
     """Free places, in the one order in which they are always locked."""
-    for place in sorted(places, key=lambda each: (each.facility, each.pool, each.starts_at)):
+    for place in sorted(places, key=lock_order):
         await tx.session.execute(_GIVE_BACK, _slot(place) | {"quantity": place.quantity})
+
+
+def lock_order(place: Place) -> tuple[str, str, date, time]:
+    """Return the key by which slots are always locked, so that two transactions never wait in a circle."""
+    return (place.facility, place.pool, place.visit_date, place.starts_at)
 
 
 def _slot(place: Place) -> dict[str, Any]:
@@ -90,12 +113,13 @@ def _slot(place: Place) -> dict[str, Any]:
     }
 
 
-async def add(tx: Transaction, order: AwaitingPayment, *, key_sha256: bytes, email: str | None) -> None:
-    """Insert a placed order."""
+async def add(tx: Transaction, order: Order, *, key_sha256: bytes, email: str | None) -> None:
+    """Insert a new order in whatever state it begins."""
     basket = order.basket
     await tx.session.execute(
         _INSERT,
-        {
+        _changing(order)
+        | {
             "id": basket.id,
             "number": basket.number,
             "key_sha256": key_sha256,
@@ -103,63 +127,47 @@ async def add(tx: Transaction, order: AwaitingPayment, *, key_sha256: bytes, ema
             "facility": basket.facility,
             "visit_date": basket.visit_date,
             "slot": basket.slot,
-            "method": order.method,
             "lines": json.dumps([_line_to_json(line) for line in basket.lines]),
             "places": json.dumps([_place_to_json(place) for place in basket.places]),
             "total": basket.total.amount,
             "tax": basket.tax.amount,
             "locale": basket.locale,
             "email": email,
-            "version": order.version,
             "correlation_id": basket.correlation_id,
             "placed_at": basket.placed_at,
-            "expires_at": order.expires_at,
         },
     )
 
 
 async def save(tx: Transaction, order: Order) -> None:
     """Write an order's new state and wake the pages that show it."""
-    values: dict[str, Any] = {
-        "id": order.basket.id,
+    await tx.session.execute(_SAVE, _changing(order) | {"id": order.basket.id, "channel": ORDER_CHANNEL})
+
+
+def _changing(order: Order) -> dict[str, Any]:
+    values: dict[str, Any] = dict.fromkeys(_CHANGING) | {
+        "status": status_of(order),
         "version": order.version,
         "method": order.method,
         "expires_at": order.expires_at,
         "charge_id": order.charge_id,
-        "status": "",
-        "checkout_url": None,
-        "confirmed_at": None,
-        "received_at": None,
-        "cancelled_at": None,
-        "cancel_reason": None,
-        "expired_at": None,
     }
     match order:
         case AwaitingPayment():
-            values |= {"status": "awaiting_payment", "checkout_url": order.checkout_url}
+            return values | {"checkout_url": order.checkout_url, "payment_problem": order.problem}
         case Confirmed():
-            values |= {
-                "status": "confirmed",
-                "confirmed_at": order.confirmed_at,
-                "received_at": order.received_at,
-            }
+            return values | {"confirmed_at": order.confirmed_at, "received_at": order.received_at}
         case Cancelled():
-            values |= {
-                "status": "cancelled",
+            return values | {
                 "cancelled_at": order.cancelled_at,
                 "cancel_reason": order.reason,
                 "confirmed_at": order.confirmed_at,
                 "received_at": order.received_at,
             }
         case Expired():
-            values |= {"status": "expired", "expired_at": order.expired_at}
+            return values | {"expired_at": order.expired_at}
         case _:
             assert_never(order)
-    names = [name for name in values if name != "id"]
-    await tx.session.execute(
-        text("UPDATE orders SET " + ", ".join(f"{name} = :{name}" for name in names) + " WHERE id = :id"), values
-    )
-    await tx.wake(ORDER_CHANNEL, str(order.basket.id))
 
 
 async def find(tx: Transaction, order_id: UUID, *, lock: bool = False) -> Order | None:
@@ -272,7 +280,15 @@ def to_order(row: Any) -> Order:
     )
     match row.status:
         case "awaiting_payment":
-            return AwaitingPayment(basket, row.version, row.method, row.expires_at, row.charge_id, row.checkout_url)
+            return AwaitingPayment(
+                basket,
+                row.version,
+                row.method,
+                row.expires_at,
+                row.charge_id,
+                row.checkout_url,
+                row.payment_problem,
+            )
         case "confirmed":
             return Confirmed(
                 basket, row.version, row.method, row.expires_at, row.confirmed_at, row.received_at, row.charge_id

@@ -52,6 +52,7 @@ CREATE TABLE orders (
     expires_at     timestamptz NOT NULL,
     charge_id      uuid,
     checkout_url   text,
+    payment_problem text CHECK (payment_problem IN ('failed', 'expired')), -- why the last try to pay came to nothing
     confirmed_at   timestamptz,
     received_at    timestamptz,
     cancelled_at   timestamptz,
@@ -60,6 +61,7 @@ CREATE TABLE orders (
     CHECK ((status = 'confirmed') <= (confirmed_at IS NOT NULL AND received_at IS NOT NULL)),
     CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL)),
     CHECK ((status = 'expired') = (expired_at IS NOT NULL)),
+    CHECK (payment_problem IS NULL OR status = 'awaiting_payment'),
     CHECK (method <> 'none' OR total = 0)
 );
 CREATE INDEX orders_due ON orders (expires_at) WHERE status = 'awaiting_payment';
