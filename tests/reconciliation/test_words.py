@@ -1,0 +1,32 @@
+"""Every message of the accounting pages has its Japanese."""
+
+import re
+from pathlib import Path
+
+from babel.messages.pofile import read_po
+
+from reconciliation.days.wording import FACTS, KINDS, METHODS
+from reconciliation.discrepancies.model import EXPLANATIONS
+
+SERVICE = Path(__file__).parents[2] / "services" / "reconciliation"
+
+
+def said_in_templates():
+    for file in SERVICE.rglob("templates/*.html"):
+        for match in re.finditer(r"""(?:\b_|\bngettext)\((?:"([^"]+)"|'([^']+)')""", file.read_text(encoding="utf-8")):
+            yield match.group(1) or match.group(2)
+
+
+def said_in_python():
+    yield from (word for table in (METHODS, FACTS, KINDS) for word in table.values())
+    yield from (sentence for pair in EXPLANATIONS.values() for sentence in pair)
+    for file in SERVICE.rglob("*.py"):
+        for match in re.finditer(r'advice = (\(\s*(?:"[^"]*"\s*)+\)|"[^"]*")', file.read_text(encoding="utf-8")):
+            yield "".join(re.findall(r'"([^"]*)"', match.group(1)))
+
+
+def test_every_message_has_its_japanese():
+    with (SERVICE / "words" / "ja.po").open("rb") as opened:
+        catalogue = read_po(opened, locale="ja")
+    known = {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue if message.string}
+    assert {*said_in_templates(), *said_in_python()} - known == set()
