@@ -1,6 +1,9 @@
 """What all tests share: a real PostgreSQL, a real Kafka, and the rule that a skip may be a failure."""
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +83,12 @@ def kafka_server():
 def kafka_broker(kafka_server):
     """Return the bootstrap address of a running broker."""
     return kafka_server.bootstrap
+
+
+@pytest.fixture
+def momiji_home():
+    """Return an empty folder that PostgreSQL's own user can reach; other test runs leave it alone."""
+    folder = Path(tempfile.mkdtemp(prefix="momiji-home-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -78,6 +78,9 @@ class EmbeddedPostgres:
         """Start the server and return once it answers; a server left behind by a crash is ended first."""
         self._end_left_behind()
         self._make_socket_folder()
+        self.data.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            self._prepare_for_system_user()
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         if os.geteuid() == 0:
@@ -165,9 +168,6 @@ class EmbeddedPostgres:
             )
 
     def _initialise(self) -> None:
-        self.data.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            self._prepare_for_system_user()
         done = subprocess.run(  # noqa: S603 - PostgreSQL's own program
             [
                 str(self.program("initdb")),
@@ -203,6 +203,7 @@ class EmbeddedPostgres:
         shutil.chown(self.data, SYSTEM_USER, SYSTEM_USER)
         self.data.chmod(0o700)
         # That user must be able to pass through to its own folder and to the programs; nothing more is opened.
+        # Asked at every start: somebody may have closed a folder above meanwhile.
         for place in (self.data, self.program("postgres")):
             for parent in place.parents:
                 mode = parent.stat().st_mode

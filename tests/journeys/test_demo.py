@@ -20,8 +20,8 @@ def test_two_hundred_orders_agree_to_the_yen(momiji):
 
 @pytest.mark.slow
 @pytest.mark.kafka
-def test_two_hundred_orders_agree_to_the_yen_on_kafka(tmp_path, kafka_broker):
-    installation = new_installation(tmp_path / "home", MOMIJI_STREAM="kafka", MOMIJI_KAFKA_BOOTSTRAP=kafka_broker)
+def test_two_hundred_orders_agree_to_the_yen_on_kafka(momiji_home, kafka_broker):
+    installation = new_installation(momiji_home, MOMIJI_STREAM="kafka", MOMIJI_KAFKA_BOOTSTRAP=kafka_broker)
     installation.start()
     try:
         done = installation.run("demo", "--orders", "200", timeout=280)
@@ -33,9 +33,9 @@ def test_two_hundred_orders_agree_to_the_yen_on_kafka(tmp_path, kafka_broker):
 
 
 @pytest.mark.slow
-def test_killing_any_process_in_mid_demo_loses_nothing_and_doubles_nothing(tmp_path):
+def test_killing_any_process_in_mid_demo_loses_nothing_and_doubles_nothing(momiji_home):
     dice = random.Random(20261123)
-    installation = new_installation(tmp_path / "home")
+    installation = new_installation(momiji_home)
     installation.start()
     try:
         demo = subprocess.Popen(
@@ -65,8 +65,8 @@ def test_killing_any_process_in_mid_demo_loses_nothing_and_doubles_nothing(tmp_p
 
 
 @pytest.mark.slow
-def test_a_killed_installation_starts_again_with_its_data(tmp_path):
-    installation = new_installation(tmp_path / "home")
+def test_a_killed_installation_starts_again_with_its_data(momiji_home):
+    installation = new_installation(momiji_home)
     installation.start()
     try:
         assert installation.run("demo", "--orders", "10").returncode == 0
