@@ -24,9 +24,10 @@ from kernel.clock import business_date, new_id
 METHODS = ("stripe_card", "paypay", "payeasy_komoju")
 PATIENCE_SECONDS = 90.0  # For one step of one visitor, restarts of services included.
 AGREEMENT_SECONDS_MAX = 90.0
-CANCEL_EVERY = 10  # One paid order in ten is cancelled and refunded.
+CANCEL_EVERY = 7  # One order in seven is cancelled and refunded; Pay-easy would need a bank account for that.
 ABANDON_EVERY = 17  # One in seventeen is placed and never paid.
 QUANTITY_MAX = 4
+PAID_SHARE = 0.8
 
 
 @dataclass(slots=True)
@@ -282,7 +283,10 @@ async def _plan(client: httpx.AsyncClient, running: Running, *, orders: int, see
     for position in range(orders):
         method = METHODS[position % len(METHODS)]
         code, day, offers = dice.choice(later_menus if method == "payeasy_komoju" else now_menus)
-        offer = dice.choice(offers)
+        priced = [offer for offer in offers if offer["price"] > 0]
+        cancels = position % CANCEL_EVERY == CANCEL_EVERY - 1
+        # Most visits cost something; entry for nothing is counted too.
+        offer = dice.choice(priced if priced and (cancels or dice.random() < PAID_SHARE) else offers)
         visits.append(
             Visit(
                 facility=code,
@@ -296,7 +300,7 @@ async def _plan(client: httpx.AsyncClient, running: Running, *, orders: int, see
                     }
                 ],
                 method=method,
-                cancels=position % CANCEL_EVERY == CANCEL_EVERY - 1 and method != "payeasy_komoju",
+                cancels=cancels and method != "payeasy_komoju",
                 abandons=position % ABANDON_EVERY == ABANDON_EVERY - 1,
                 key=new_id(),
             )
