@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from typing import Self
 
-from kernel.settings import Settings
+from pydantic import Field, SecretStr, model_validator
+
+from kernel.settings import Environment, Settings
 
 
 class PaymentsSettings(Settings):
@@ -15,6 +17,8 @@ class PaymentsSettings(Settings):
     methods_enabled: tuple[str, ...] = ("stripe_card", "paypay", "payeasy_komoju")
     callers: tuple[str, ...] = ("ticketing",)  # whose charges are opened: names of services and of other systems
     form_action_origins: tuple[str, ...] = ("https://checkout.stripe.com",)
+
+    message_body_days: int = Field(default=14, ge=1)  # a provider's message may name a payer: kept only so long
 
     stripe_secret_key: SecretStr = SecretStr("sk_test_momiji_sandbox")
     stripe_webhook_secrets: tuple[SecretStr, ...] = (SecretStr("whsec_momiji_sandbox"),)
@@ -32,7 +36,32 @@ class PaymentsSettings(Settings):
     komoju_contact_email: str = "tickets@momiji.invalid"
     komoju_contact_phone: str = "0820000000"
 
+    @model_validator(mode="after")
+    def _production_talks_to_real_providers(self) -> Self:
+        if self.environment is not Environment.PRODUCTION:
+            return self
+        addresses = {
+            "stripe_card": self.stripe_api_base,
+            "paypay": self.paypay_base_url,
+            "payeasy_komoju": self.komoju_base_url,
+        }
+        for method in self.methods_enabled:
+            if not addresses.get(method, "https://").startswith("https://"):
+                raise ValueError(f"The address of {method}'s provider is not https; production refuses it.")
+        said = [each.get_secret_value() for each in self.stripe_webhook_secrets]
+        if "stripe_card" in self.methods_enabled and (not all(said) or any("sandbox" in each for each in said)):
+            raise ValueError("MOMIJI_STRIPE_WEBHOOK_SECRETS holds an example or nothing; production refuses it.")
+        if "payeasy_komoju" in self.methods_enabled and self.komoju_contact_email.endswith(".invalid"):
+            raise ValueError("MOMIJI_KOMOJU_CONTACT_EMAIL is not set; KOMOJU writes there about Pay-easy payments.")
+        return self
+
     @property
     def required_in_production(self) -> frozenset[str]:
         """The secrets that must be set where real money moves."""
-        return super().required_in_production | {"stripe_secret_key", "paypay_api_secret", "komoju_secret_key"}
+        by_method = {
+            "stripe_card": {"stripe_secret_key"},
+            "paypay": {"paypay_api_secret"},
+            "payeasy_komoju": {"komoju_secret_key", "komoju_webhook_secret"},
+        }
+        needed = {name for method in self.methods_enabled for name in by_method.get(method, set())}
+        return super().required_in_production | needed

@@ -61,6 +61,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(_listen(settings.payments_database_url, woken, stop))
             group.create_task(_loop("messages", lambda: _messages(wired), woken[messages.MESSAGE_CHANNEL], stop))
             group.create_task(_loop("attempts", lambda: _attempts(wired), None, stop))
+            group.create_task(_loop("deadlines", lambda: _deadlines(wired), None, stop))
             group.create_task(_loop("refunds", lambda: _refunds(wired), woken[refund_rows.REFUND_CHANNEL], stop))
     finally:
         await asyncio.to_thread(relay.stop)
@@ -123,7 +124,7 @@ async def _message(wired: Wiring, message_id: int, method_name: str, reference: 
     async with wired.database.transaction("messages") as tx:
         attempt = await charge_rows.find_attempt(tx, reference, method_name)
     if attempt is not None:
-        outcome = await _attempt(wired, attempt.id)
+        outcome = await _attempt(wired, attempt.id, named=True)
     async with wired.database.transaction("messages") as tx:
         if attempt is not None:
             for refund in await refund_rows.of_charge(tx, attempt.charge_id):
@@ -151,18 +152,18 @@ async def _attempts(wired: Wiring) -> int:
     return len(due)
 
 
-async def _attempt(wired: Wiring, attempt_id: UUID) -> str:
+async def _attempt(wired: Wiring, attempt_id: UUID, *, named: bool = False) -> str:
+    """Ask about one attempt; `named`: the provider itself spoke of it, so it exists there."""
     async with wired.database.transaction("attempts") as tx:
         attempt = await charge_rows.attempt(tx, attempt_id)
         charge = None if attempt is None else await charge_rows.find(tx, attempt.charge_id)
+        others = [] if charge is None else await charge_rows.attempts_of(tx, charge.id)
     if attempt is None or charge is None:
         return "no such attempt"
     method = wired.method(attempt.method)
-    if (
-        attempt.provider_id is None
-        and attempt.state in {"prepared", "unknown"}
-        and attempt.deadline > wired.clock.now()
-    ):
+    lost = attempt.provider_id is None and attempt.state in {"prepared", "unknown"} and method.capabilities.reopens
+    awaited = charge.status == "pending" and others[-1].id == attempt.id and attempt.deadline > wired.clock.now()
+    if lost and (awaited or named):
         # The answer to our call was lost: the same call under the same key tells what it made, or makes it once.
         with suppress(Away):
             page = wired.checkout_url(charge.id)
@@ -171,6 +172,14 @@ async def _attempt(wired: Wiring, attempt_id: UUID) -> str:
             )
             attempt = opened
     return await charges.ask_and_apply(wired.database, method, attempt.id, at=wired.clock.now())
+
+
+async def _deadlines(wired: Wiring) -> int:
+    """End charges that nobody can pay any more, and forget what old messages said."""
+    at = wired.clock.now()
+    async with wired.database.transaction("messages") as tx:
+        await messages.forget_bodies(tx, before=at - timedelta(days=wired.settings.message_body_days))
+    return await charges.expire_over(wired.database, at=at, limit=BATCH_MAX)
 
 
 async def _refunds(wired: Wiring) -> int:

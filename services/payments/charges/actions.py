@@ -13,7 +13,7 @@ from kernel.contracts import Fact
 from kernel.money import Yen
 from kernel.rows import Database, Transaction
 from payments.charges import facts, model, store
-from payments.charges.model import Attempt, Charge, Finding, Paid, Part
+from payments.charges.model import Attempt, Charge, Finding, NoAnswer, Paid, Part
 from payments.methods.protocol import AmbiguousError, Away, Method, RefusedError, Wanted
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,13 @@ class Prepared:
     superseded: tuple[Attempt, ...]
 
 
-async def prepare(tx: Transaction, asked: Asked, *, charge_id: UUID, attempt_id: UUID, at: datetime) -> Prepared:
-    """Write the charge and its attempt before any provider is called; find both again on a repeat."""
+async def prepare(
+    tx: Transaction, asked: Asked, *, reopens: bool, charge_id: UUID, attempt_id: UUID, at: datetime
+) -> Prepared:
+    """Write the charge and its attempt before any provider is called; find both again on a repeat.
+
+    `reopens`: the method answers a repeated call as it did the first; else a lost answer needs a new attempt.
+    """
     charge = Charge(
         id=charge_id,
         caller=asked.caller,
@@ -74,8 +79,8 @@ async def prepare(tx: Transaction, asked: Asked, *, charge_id: UUID, attempt_id:
     attempts = await store.attempts_of(tx, kept.id)
     if kept.captured_at is not None:
         return Prepared(kept, None, ())
-    living = [each for each in attempts if each.state in {"prepared", "open", "unknown"} and each.deadline > at]
-    same = next((each for each in living if each.method == asked.method), None)
+    living = [each for each in attempts if each.state in model.LIVING and each.deadline > at]
+    same = next((each for each in living if each.method == asked.method and (reopens or each.provider_id)), None)
     if same is not None and kept.method == asked.method:
         return Prepared(kept, same if same.provider_id is None else None, ())
     newer = replace(kept, method=asked.method, status="pending", expires_at=asked.expires_at, version=kept.version)
@@ -125,7 +130,7 @@ async def open_attempt(
         provider_id=opened.provider_id,
         pay_url=opened.pay_url,
         shown=opened.shown,
-        deadline=opened.deadline,
+        deadline=min(opened.deadline, attempt.deadline),  # A provider may allow more time than the places are held.
         polls=0,
     )
     await _settle_open(database, charge, newer, f"Waiting for the payer at {method.capabilities.name}.", at=at)
@@ -136,9 +141,13 @@ async def _settle_open(database: Database, charge: Charge, attempt: Attempt, wor
     async with database.transaction(charge.correlation_id) as tx:
         locked = await store.find(tx, charge.id, lock=True)
         now = await store.attempt(tx, attempt.id)
-        # A webhook may have been quicker than the answer to our own call.
-        if locked is None or now is None or now.state in {"captured", "declined", "expired"}:
+        if locked is None or now is None:
             return
+        if now.state in {"captured", "declined", "expired"} and attempt.provider_id is not None:
+            # A webhook was quicker than the answer to our own call; a refund will need the provider's id all the same.
+            attempt = replace(now, provider_id=attempt.provider_id, pay_url=attempt.pay_url, shown=attempt.shown)
+        elif now.state not in {"prepared", "unknown"}:
+            return  # Another call for the same attempt was answered; a failure of this one changes nothing.
         await store.save_attempt(tx, attempt, next_poll_at=model.next_poll(attempt, at=at))
         await store.note(tx, charge.id, words, at=at)
 
@@ -157,7 +166,7 @@ async def ask_and_apply(database: Database, method: Method, attempt_id: UUID, *,
 
 
 async def apply(database: Database, attempt_id: UUID, finding: Finding, *, at: datetime) -> str:
-    """Apply a finding under the charge's lock, with its event in the same transaction."""
+    """Apply a finding under the charge's lock, with its events in the same transaction."""
     async with database.transaction("apply") as tx:
         before = await store.attempt(tx, attempt_id)
         if before is None:
@@ -168,18 +177,28 @@ async def apply(database: Database, attempt_id: UUID, finding: Finding, *, at: d
         assert attempt is not None  # noqa: S101 - read a moment ago, never deleted
         tx = Transaction(tx.session, tx.service, charge.correlation_id)  # noqa: PLW2901 - the charge's own id from here
         outcome = model.judge(charge, attempt, finding, at=at)
-        newer = replace(attempt, state=model.state_after(attempt, finding, outcome), polls=attempt.polls + 1)
-        if isinstance(finding, Paid) and newer.state == "captured":
-            newer = replace(newer, captured=finding.amount, captured_at=finding.at)
+        newer = model.after(charge, attempt, finding, outcome)
         poll_at = model.next_poll(newer, at=at)
+        if isinstance(finding, NoAnswer) and poll_at is not None and newer.state == "open":
+            poll_at = min(poll_at, at + model.NO_ANSWER)
         await store.save_attempt(tx, newer, next_poll_at=poll_at)
-        await _conclude(tx, charge, newer, finding, outcome, at=at)
+        concluded = await _conclude(tx, charge, newer, finding, outcome, at=at)
+        if isinstance(outcome, model.Captured):
+            too_much = model.judge(concluded, newer, finding, at=at)
+            if isinstance(too_much, model.Unallocated):
+                more = model.after(concluded, newer, finding, too_much)
+                await store.save_attempt(tx, more, next_poll_at=poll_at)
+                await _conclude(tx, concluded, more, finding, too_much, at=at)
+        if poll_at is None and newer.state in model.LIVING and concluded.status == "pending":
+            await store.save(tx, replace(concluded, status="unknown"))
+            await store.note(tx, charge.id, f"Nobody could say whether {attempt.method} was paid: ask them.", at=at)
+            log.error("a person must ask the provider", extra={"charge": str(charge.id), "attempt": str(attempt.id)})
         return type(outcome).__name__
 
 
 async def _conclude(
     tx: Transaction, charge: Charge, attempt: Attempt, finding: Finding, outcome: model.Outcome, *, at: datetime
-) -> None:
+) -> Charge:
     match outcome:
         case model.Captured():
             assert isinstance(finding, Paid)  # noqa: S101 - judge's promise
@@ -189,42 +208,66 @@ async def _conclude(
                 method=attempt.method,
                 version=charge.version + 1,
                 captured_at=finding.at,
-                captured=finding.amount,
+                captured=charge.amount,
                 captured_by=attempt.id,
             )
             await store.save(tx, newer)
-            await publish(tx, facts.captured(newer, attempt, amount=finding.amount, at=finding.at), newer, at=at)
-            await store.note(tx, charge.id, f"Paid: {finding.amount} by {attempt.method}.", at=at)
-        case model.Unallocated(cause=cause):
-            assert isinstance(finding, Paid)  # noqa: S101 - judge's promise
-            newer = replace(charge, version=charge.version + 1)
-            await store.save(tx, newer)
-            fact = facts.unallocated(newer, method=attempt.method, amount=finding.amount, cause=cause, at=at)
-            await publish(tx, fact, newer, at=at)
-            await store.note(tx, charge.id, f"Money without a place: {finding.amount}, {cause}.", at=at)
+            await publish(tx, facts.captured(newer, attempt, amount=charge.amount, at=finding.at), newer, at=at)
+            await store.note(tx, charge.id, f"Paid: {charge.amount} by {attempt.method}.", at=at)
+            return newer
+        case model.Unallocated(amount=amount, cause=cause):
+            await store.note(tx, charge.id, f"Money without a place: {amount}, {cause}.", at=at)
+            return await unallocated(tx, charge, attempt.method, amount=amount, cause=cause, at=at)
         case model.Failed(reason=reason):
-            await _unless_others_live(tx, charge, attempt, "failed", facts.failed(charge, reason=reason, at=at), at=at)
+            await store.note(tx, charge.id, f"Refused by {attempt.method}: {reason}.", at=at)
+            others = await store.attempts_of(tx, charge.id)
+            if charge.status != "pending" or any(each.state in model.LIVING for each in others):
+                return charge
+            newer = replace(charge, status="failed", version=charge.version + 1)
+            await store.save(tx, newer)
+            await publish(tx, facts.failed(newer, reason=reason, at=at), newer, at=at)
+            return newer
         case model.Expired():
-            await _unless_others_live(tx, charge, attempt, "expired", facts.expired(charge, at=at), at=at)
+            await store.note(tx, charge.id, f"The time to pay by {attempt.method} ended.", at=at)
+            return await expire_if_over(tx, charge, at=at)
         case model.Unchanged():
-            return
+            return charge
         case _:
             assert_never(outcome)
 
 
-async def _unless_others_live(
-    tx: Transaction, charge: Charge, attempt: Attempt, status: model.Status, fact: Fact, *, at: datetime
-) -> None:
-    """End a charge with its attempt, unless it is paid or another attempt may still be."""
-    await store.note(tx, charge.id, f"The attempt by {attempt.method} {status}.", at=at)
-    if charge.captured_at is not None or charge.status == status:
-        return
-    others = await store.attempts_of(tx, charge.id)
-    if any(each.id != attempt.id and each.state in {"prepared", "open", "unknown"} for each in others):
-        return
-    newer = replace(charge, status=status, version=charge.version + 1)
+async def expire_if_over(tx: Transaction, charge: Charge, *, at: datetime) -> Charge:
+    """End a charge that nobody can pay any more; call it with the charge locked."""
+    if not model.is_over(charge, await store.attempts_of(tx, charge.id), at=at):
+        return charge
+    newer = replace(charge, status="expired", version=charge.version + 1)
     await store.save(tx, newer)
-    await publish(tx, fact, newer, at=at)
+    await publish(tx, facts.expired(newer, at=at), newer, at=at)
+    await store.note(tx, charge.id, "Expired: nobody paid in time.", at=at)
+    return newer
+
+
+async def expire_over(database: Database, *, at: datetime, limit: int) -> int:
+    """End every charge whose time is over and whose attempts have all ended."""
+    async with database.transaction("deadlines") as tx:
+        over = await store.over(tx, at=at - model.GRACE, limit=limit)
+    for charge_id in over:
+        async with database.transaction("deadlines") as tx:
+            charge = await store.find(tx, charge_id, lock=True)
+            if charge is not None:
+                own = Transaction(tx.session, tx.service, charge.correlation_id)
+                await expire_if_over(own, charge, at=at)
+    return len(over)
+
+
+async def unallocated(
+    tx: Transaction, charge: Charge, method: str, *, amount: Yen, cause: facts.Cause, at: datetime
+) -> Charge:
+    """Publish that money came which the charge, or its order, cannot take; call it with the charge locked."""
+    newer = replace(charge, version=charge.version + 1)
+    await store.save(tx, newer)
+    await publish(tx, facts.unallocated(newer, method=method, amount=amount, cause=cause, at=at), newer, at=at)
+    return newer
 
 
 async def publish(tx: Transaction, fact: Fact, charge: Charge, *, at: datetime) -> None:

@@ -9,6 +9,8 @@ from kernel.contracts import payments as facts
 from kernel.money import Yen
 from payments.charges.model import Attempt, Charge, Part
 
+Cause = Literal["paid_too_late", "paid_twice", "amount_differs"]
+
 
 def allocations(parts: tuple[Part, ...]) -> tuple[facts.Allocation, ...]:
     """Return the parts as events carry them."""
@@ -70,7 +72,7 @@ def unallocated(
     *,
     method: str,
     amount: Yen,
-    cause: Literal["paid_too_late", "paid_twice", "amount_differs"],
+    cause: Cause,
     at: datetime,
 ) -> facts.ChargeUnallocated:
     """Return the fact of money that no order can take."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, assert_never
 from uuid import UUID
@@ -22,8 +23,12 @@ UNKNOWN_STEPS = (
     timedelta(hours=1),
     timedelta(days=1),
 )
+OPENING = timedelta(seconds=40)  # Longer than any provider's time-out: our own call may still be on its way.
 OPEN_FIRST = timedelta(seconds=15)
 OPEN_LONGEST = timedelta(hours=1)
+NO_ANSWER = timedelta(seconds=30)
+LIVING: frozenset[State] = frozenset({"prepared", "open", "unknown"})
+CARD_DIGITS = re.compile(r"(?<![0-9-])[0-9](?:[ -]?[0-9]){12,18}(?![0-9-])")
 GRACE = timedelta(minutes=1)  # After a deadline the provider is asked once more before the attempt is given up.
 
 
@@ -127,8 +132,9 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Unallocated:
-    """Money came that the charge cannot take."""
+    """Money came that the charge cannot take; `amount` is what there is too much."""
 
+    amount: Yen
     cause: Literal["paid_twice", "amount_differs"]
 
 
@@ -180,6 +186,13 @@ class MethodUnknown(Invalid):
     advice = "There is no way to pay called {method}. Choose one of: {methods}."
 
 
+class CardNumberRefused(Invalid):
+    """Somebody typed what looks like a card number where none belongs."""
+
+    slug = "card-number-refused"
+    advice = "This looks like a card number. Type it only on the payment company's own page; nothing was kept here."
+
+
 class AmountNotCarried(Invalid):
     """The method does not carry this amount."""
 
@@ -192,14 +205,17 @@ def judge(  # noqa: PLR0911 - one answer for each finding
 ) -> Outcome:
     """Decide what a provider's answer means. Repeats and late answers change nothing; money is never dropped."""
     if attempt.state == "captured":
+        known = attempt.captured or charge.amount
+        if isinstance(finding, Paid) and finding.amount > known:
+            return Unallocated(finding.amount - known, "paid_twice")
         return Unchanged()
     match finding:
         case Paid(amount=amount):
-            if amount != charge.amount:
-                return Unallocated("amount_differs")
             if charge.captured_by is not None:
-                return Unallocated("paid_twice")
-            return Captured()
+                return Unallocated(amount, "paid_twice")
+            if amount < charge.amount or amount.amount % charge.amount.amount:
+                return Unallocated(amount, "amount_differs")
+            return Captured()  # Paid twice before we asked: what is too much is judged once this is written.
         case Refused(reason=reason):
             return Failed(reason) if attempt.state != "declined" else Unchanged()
         case Over():
@@ -231,6 +247,18 @@ def state_after(attempt: Attempt, finding: Finding, outcome: Outcome) -> State:
             assert_never(outcome)
 
 
+def after(charge: Charge, attempt: Attempt, finding: Finding, outcome: Outcome) -> Attempt:
+    """Return the attempt as it is once an outcome is written."""
+    newer = replace(attempt, state=state_after(attempt, finding, outcome), polls=attempt.polls + 1)
+    match finding, outcome:
+        case Paid(at=at), Captured():
+            return replace(newer, captured=charge.amount, captured_at=at)
+        case Paid(amount=amount, at=at), Unallocated():
+            return replace(newer, captured=amount, captured_at=attempt.captured_at or at)
+        case _:
+            return newer
+
+
 def next_poll(attempt: Attempt, *, at: datetime) -> datetime | None:
     """Return when the provider is to be asked again; None when a person has to look, or nothing can come."""
     match attempt.state:
@@ -239,10 +267,33 @@ def next_poll(attempt: Attempt, *, at: datetime) -> datetime | None:
         case "prepared" | "unknown":
             if attempt.polls >= len(UNKNOWN_STEPS):
                 return None
-            return at + UNKNOWN_STEPS[attempt.polls]
+            fresh = attempt.state == "prepared" and attempt.polls == 0
+            return at + (OPENING if fresh else UNKNOWN_STEPS[attempt.polls])
         case "open":
             wait = min(OPEN_FIRST * (2 ** min(attempt.polls, 10)), OPEN_LONGEST)
             last = attempt.deadline + GRACE + timedelta(seconds=1)
             return min(at + wait, last) if at < last else at + UNKNOWN_STEPS[1]
         case _:
             assert_never(attempt.state)
+
+
+def is_over(charge: Charge, attempts: Sequence[Attempt], *, at: datetime) -> bool:
+    """Tell whether nobody can pay a charge any more: its time is over, and so is every attempt's.
+
+    One code that ends earlier than the charge ends nothing: another may be asked for.
+    """
+    living = any(each.state in LIVING for each in attempts)
+    return charge.status == "pending" and at >= charge.expires_at and not living
+
+
+def holds_card_number(text: str) -> bool:
+    """Tell whether a text holds 13 to 19 digits that pass the check of card numbers (ISO/IEC 7812, Luhn)."""
+    return any(_luhn(re.sub("[ -]", "", found)) for found in CARD_DIGITS.findall(text))
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value  # noqa: PLR2004 - the digit sum of a doubled digit
+    return total % 10 == 0

@@ -17,7 +17,7 @@ from kernel.telemetry import correlation_id
 from kernel.web import language_of
 from payments.charges import actions, store
 from payments.charges.actions import Asked
-from payments.charges.model import AlreadyPaid, Attempt, Charge, UnknownCharge
+from payments.charges.model import LIVING, AlreadyPaid, Attempt, Charge, UnknownCharge
 from payments.methods.protocol import BankAccount, RefusedError
 from payments.refunds import actions as refund_actions
 from payments.refunds import store as refunds
@@ -27,7 +27,6 @@ router = APIRouter(include_in_schema=False)
 
 SEE_OTHER = 303
 ASK_AGAIN = timedelta(seconds=3)  # What PayPay allows while its code is shown.
-LIVING = frozenset({"open"})
 
 
 async def _charge(request: Request, charge_id: UUID) -> tuple[Charge, Attempt | None]:
@@ -47,17 +46,18 @@ async def pay(request: Request, charge_id: UUID) -> Response:
     wiring = wiring_of(request)
     try:
         charge, attempt = await _charge(request, charge_id)
-        if charge.status == "captured":
+        if charge.captured_at is not None:
             return RedirectResponse(charge.return_url, status_code=SEE_OTHER)
         method = wiring.method(charge.method)
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
     at = wiring.clock.now()
-    alive = attempt is not None and attempt.state in LIVING and attempt.deadline > at
-    if attempt is not None and attempt.state in {"open", "unknown", "prepared"}:
+    alive = attempt is not None and attempt.state == "open" and attempt.deadline > at
+    if attempt is not None and attempt.state in LIVING:
         await _hasten(wiring, attempt)
     page = method.capabilities.page
-    if alive and attempt is not None and page == "redirect" and "back" not in request.query_params:
+    back = "back" in request.query_params  # from the provider's page: paid in all likelihood, and we are about to know
+    if alive and attempt is not None and page == "redirect" and not back:
         return RedirectResponse(attempt.pay_url or charge.return_url, status_code=SEE_OTHER)
     over = charge.expires_at <= at
     context: dict[str, Any] = {
@@ -65,6 +65,7 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         "attempt": attempt,
         "alive": alive,
         "over": over,
+        "seen": _seen(charge, attempt),
         "title": getattr(method.capabilities.title, "ja" if language_of(request).tag == "ja" else "en"),
         "code": _code(attempt) if alive and page == "code" else None,
         "live": wiring.pages.assets.has("pay.js"),
@@ -78,11 +79,15 @@ def _code(attempt: Attempt | None) -> str:
     return str(made.svg_data_uri(scale=6, border=4))
 
 
+def _seen(charge: Charge, attempt: Attempt | None) -> str:
+    """Return what a page shows in a word, so that it can tell when there is something else to show."""
+    return f"{charge.status}:{attempt.id if attempt else ''}:{attempt.state if attempt else ''}"
+
+
 async def _hasten(wiring: Wiring, attempt: Attempt) -> None:
     """Somebody looks at the page: let the worker ask the provider now, but not more often than allowed."""
-    at = wiring.clock.now()
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        await store.hasten(tx, attempt.id, at=at, unless_since=at + ASK_AGAIN)
+        await store.hasten(tx, attempt.id, at=wiring.clock.now(), pause=ASK_AGAIN)
 
 
 @router.get("/pay/{charge_id}/status")
@@ -90,11 +95,10 @@ async def status(request: Request, charge_id: UUID) -> Response:
     """Tell an open page whether it is paid."""
     wiring = wiring_of(request)
     charge, attempt = await _charge(request, charge_id)
-    if attempt is not None and charge.status == "pending":
+    if attempt is not None and attempt.state in LIVING:
         await _hasten(wiring, attempt)
-    return JSONResponse(
-        {"status": charge.status, "return_url": charge.return_url}, headers={"cache-control": "no-store"}
-    )
+    said = {"status": charge.status, "seen": _seen(charge, attempt), "return_url": charge.return_url}
+    return JSONResponse(said, headers={"cache-control": "no-store"})
 
 
 @router.post("/pay/{charge_id}/again")
@@ -122,11 +126,16 @@ async def again(request: Request, charge_id: UUID) -> Response:
             charge.parts,
         )
         async with wiring.database.transaction(charge.correlation_id) as tx:
-            prepared = await actions.prepare(tx, asked, charge_id=new_id(), attempt_id=new_id(), at=at)
+            method = wiring.method(charge.method)
+            prepared = await actions.prepare(
+                tx, asked, reopens=method.capabilities.reopens, charge_id=new_id(), attempt_id=new_id(), at=at
+            )
+        for former in prepared.superseded:
+            await wiring.method(former.method).expire(former)
         if prepared.attempt is not None:
             await actions.open_attempt(
                 wiring.database,
-                wiring.method(charge.method),
+                method,
                 prepared.charge,
                 prepared.attempt,
                 pay_page=wiring.checkout_url(charge_id),

@@ -17,7 +17,14 @@ from kernel.refusals import Forbidden
 from kernel.telemetry import correlation_id
 from payments.charges import actions, store
 from payments.charges.actions import Asked
-from payments.charges.model import AmountNotCarried, Charge, Part, UnknownCharge
+from payments.charges.model import (
+    AmountNotCarried,
+    CardNumberRefused,
+    Charge,
+    Part,
+    UnknownCharge,
+    holds_card_number,
+)
 from payments.wiring import Wiring, wiring_of
 
 router = APIRouter(tags=["charges"])
@@ -73,6 +80,8 @@ async def post_charge(
     if principal.name not in wiring.settings.callers:
         raise Forbidden
     key = idempotency.require_key(idempotency_key)
+    if holds_card_number(wanted.description):
+        raise CardNumberRefused
     method = wiring.method(wanted.method)
     carried = method.capabilities
     if not carried.amount_min <= Yen(wanted.amount) <= carried.amount_max:
@@ -83,7 +92,12 @@ async def post_charge(
     async with wiring.database.transaction(correlation_id.get()) as tx:
         await idempotency.claim(tx, scope=f"charges:{principal.name}", key=key, body=await request.body(), at=at)
         prepared = await actions.prepare(
-            tx, _asked(principal.name, wanted), charge_id=new_id(), attempt_id=new_id(), at=at
+            tx,
+            _asked(principal.name, wanted),
+            reopens=carried.reopens,
+            charge_id=new_id(),
+            attempt_id=new_id(),
+            at=at,
         )
     for former in prepared.superseded:
         await wiring.method(former.method).expire(former)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -168,10 +168,24 @@ async def due_attempts(tx: Transaction, *, at: datetime, limit: int, lease_until
     """Lease and return attempts whose provider is to be asked; another poller skips them meanwhile."""
     rows = await tx.session.execute(
         text(
-            "UPDATE attempts SET next_poll_at = :lease WHERE id IN (SELECT id FROM attempts WHERE next_poll_at <= :at "
+            "UPDATE attempts SET next_poll_at = :lease, asked_at = :at "
+            "WHERE id IN (SELECT id FROM attempts WHERE next_poll_at <= :at "
             "ORDER BY next_poll_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING id"
         ),
         {"at": at, "limit": limit, "lease": lease_until},
+    )
+    return [row.id for row in rows]
+
+
+async def over(tx: Transaction, *, at: datetime, limit: int) -> list[UUID]:
+    """Return charges that wait although their time was over before a moment and no attempt can be paid."""
+    rows = await tx.session.execute(
+        text(
+            "SELECT id FROM charges c WHERE status = 'pending' AND expires_at <= :at AND NOT EXISTS (SELECT FROM "
+            "attempts a WHERE a.charge_id = c.id AND a.state IN ('prepared', 'open', 'unknown')) "
+            "ORDER BY expires_at LIMIT :limit"
+        ),
+        {"at": at, "limit": limit},
     )
     return [row.id for row in rows]
 
@@ -182,11 +196,14 @@ async def attempt(tx: Transaction, attempt_id: UUID) -> Attempt | None:
     return None if row is None else to_attempt(row)
 
 
-async def hasten(tx: Transaction, attempt_id: UUID, *, at: datetime, unless_since: datetime) -> None:
-    """Ask an attempt's provider at once, but not more often than somebody waits for."""
+async def hasten(tx: Transaction, attempt_id: UUID, *, at: datetime, pause: timedelta) -> None:
+    """Ask an attempt's provider soon, because somebody waits; two questions are at least `pause` apart."""
     await tx.session.execute(
-        text("UPDATE attempts SET next_poll_at = :at WHERE id = :id AND next_poll_at > :since"),
-        {"id": attempt_id, "at": at, "since": unless_since},
+        text(
+            "UPDATE attempts SET next_poll_at = greatest(CAST(:at AS timestamptz), asked_at + :pause) "
+            "WHERE id = :id AND next_poll_at > greatest(CAST(:at AS timestamptz), asked_at + :pause)"
+        ),
+        {"id": attempt_id, "at": at, "pause": pause},
     )
 
 

@@ -39,6 +39,18 @@ async def waiting(tx: Transaction, *, limit: int) -> list[tuple[int, str, str]]:
     return [(row.id, row.method, row.reference) for row in rows]
 
 
+async def forget_bodies(tx: Transaction, *, before: datetime) -> int:
+    """Drop the bodies of old messages: they may name a payer. What came of them stays."""
+    found = await tx.session.execute(
+        text(
+            "UPDATE provider_messages SET body = '' WHERE id IN (SELECT id FROM provider_messages "
+            "WHERE received_at < :before AND body <> '' ORDER BY id LIMIT 1000) RETURNING id"
+        ),
+        {"before": before},
+    )
+    return len(found.all())
+
+
 async def finish(tx: Transaction, message_id: int, outcome: str | None, *, at: datetime) -> None:
     """Write down what came of a message; without an outcome it is tried again."""
     await tx.session.execute(

@@ -26,6 +26,8 @@ class Capabilities:
     """What a method declares about itself.
 
     `page`: where the payer pays: at the provider ('redirect'), by a code ('code') or by numbers ('numbers').
+    `reopens`: the same call again gives the same thing back (an idempotency key), so that a lost answer can be had
+    again; otherwise another attempt is made.
     `refund`: by the provider ('provider') or to a bank account that the payer names ('bank_account').
     """
 
@@ -34,6 +36,7 @@ class Capabilities:
     amount_min: Yen
     amount_max: Yen
     page: Literal["redirect", "code", "numbers"]
+    reopens: bool
     refund: Literal["provider", "bank_account"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, assert_never
 from uuid import UUID
 
 from kernel.clock import new_id
@@ -15,10 +15,10 @@ from kernel.rows import Database, Transaction
 from payments.charges import actions as charges
 from payments.charges import facts
 from payments.charges import store as charge_rows
-from payments.charges.model import Attempt, Charge, Part
+from payments.charges.model import OPENING, Attempt, Charge, Part
 from payments.methods.protocol import BankAccount, Method, RefundFinding, RefundWanted, RefusedError
 from payments.refunds import store
-from payments.refunds.store import Refund
+from payments.refunds.store import Refund, RefundState
 
 STEPS = (
     timedelta(seconds=1),
@@ -95,6 +95,25 @@ async def _paid_attempt(tx: Transaction, charge: Charge, reason: str) -> Attempt
     return paid[0]
 
 
+async def refuse(tx: Transaction, charge_id: UUID, *, refund_id: UUID, amount: Yen, reason: str, at: datetime) -> bool:
+    """Tell the caller that a refund cannot be; False when there is not even such a charge."""
+    charge = await charge_rows.find(tx, charge_id, lock=True)
+    if charge is None:
+        return False
+    await charge_rows.note(tx, charge.id, f"Refund of {amount} refused: {reason}.", at=at)
+    await _publish(tx, refund_id, charge, amount, RefundFinding("failed", problem=reason), at=at)
+    return True
+
+
+async def left_of(tx: Transaction, charge_id: UUID) -> Yen:
+    """Return what of a charge may still be given back."""
+    left = Yen(0)
+    for attempt in await charge_rows.attempts_of(tx, charge_id):
+        if attempt.state == "captured":
+            left += (attempt.captured or Yen(0)) - await store.reserved(tx, attempt.id)
+    return left
+
+
 async def note_unallocated(
     tx: Transaction, charge_id: UUID, *, amount: Yen, cause: Literal["paid_too_late", "paid_twice"], at: datetime
 ) -> None:
@@ -102,18 +121,17 @@ async def note_unallocated(
     charge = await charge_rows.find(tx, charge_id, lock=True)
     if charge is None:
         return
-    newer = replace(charge, version=charge.version + 1)
-    await charge_rows.save(tx, newer)
-    fact = facts.unallocated(newer, method=charge.method, amount=amount, cause=cause, at=at)
-    await charges.publish(tx, fact, newer, at=at)
+    await charges.unallocated(tx, charge, charge.method, amount=amount, cause=cause, at=at)
 
 
 async def move_on(database: Database, method: Method, refund_id: UUID, *, at: datetime) -> str:
     """Send a refund or ask what became of it, outside of any transaction; then write it down."""
-    wanted = await _wanted(database, refund_id)
+    wanted = await _wanted(database, refund_id, mark_from="requested", at=at)
     if wanted is None:
         return "nothing to do"
     refund, attempt = wanted
+    if refund.state == "needs_bank_account":
+        return "waits for a bank account"
     asked = RefundWanted(refund.id, attempt, refund.amount, refund.provider_id, refund.requested_at)
     if refund.state == "requested":
         finding = await method.refund(asked, None)
@@ -125,24 +143,34 @@ async def move_on(database: Database, method: Method, refund_id: UUID, *, at: da
 async def send_to_account(
     database: Database, method: Method, refund_id: UUID, account: BankAccount, *, at: datetime
 ) -> None:
-    """Pass a bank account on to the provider; it is not kept. Raises RefusedError with the provider's words."""
-    wanted = await _wanted(database, refund_id)
+    """Pass a bank account on to the provider; it is not kept. Raises RefusedError with the provider's words.
+
+    An answer that is lost is asked for by the worker; if the request never arrived, the form comes back.
+    """
+    wanted = await _wanted(database, refund_id, mark_from="needs_bank_account", at=at)
     if wanted is None or wanted[0].state != "needs_bank_account":
         return
     refund, attempt = wanted
     asked = RefundWanted(refund.id, attempt, refund.amount, refund.provider_id, refund.requested_at)
-    finding = await method.refund(asked, account)
-    if finding.state == "no_answer":
-        raise RefusedError("no answer")
+    try:
+        finding = await method.refund(asked, account)
+    except RefusedError:
+        await conclude(database, refund_id, RefundFinding("not_there"), at=at)
+        raise
     await conclude(database, refund_id, finding, at=at)
 
 
-async def _wanted(database: Database, refund_id: UUID) -> tuple[Refund, Attempt] | None:
+async def _wanted(
+    database: Database, refund_id: UUID, *, mark_from: RefundState, at: datetime
+) -> tuple[Refund, Attempt] | None:
+    """Return a refund as it was; one in the state `mark_from` is marked as sent before it is, so that a crash asks."""
     async with database.transaction("refund") as tx:
-        refund = await store.find(tx, refund_id)
+        refund = await store.find(tx, refund_id, lock=True)
         attempt = None if refund is None else await charge_rows.attempt(tx, refund.attempt_id)
-    if refund is None or attempt is None or refund.state in {"settled", "failed"}:
-        return None
+        if refund is None or attempt is None or refund.state in {"settled", "failed"}:
+            return None
+        if refund.state == mark_from:
+            await store.save(tx, replace(refund, state="sent"), next_poll_at=at + OPENING, finished_at=None)
     return refund, attempt
 
 
@@ -158,28 +186,35 @@ async def conclude(database: Database, refund_id: UUID, finding: RefundFinding, 
         newer = replace(refund, polls=refund.polls + 1, provider_id=finding.provider_id or refund.provider_id)
         match finding.state:
             case "settled" | "failed":
-                newer = replace(newer, state=finding.state, version=refund.version)
+                newer = replace(newer, state=finding.state)
                 await store.save(tx, newer, next_poll_at=None, finished_at=at, problem=finding.problem)
-                await _publish(tx, newer, charge, finding, at=at)
+                await _publish(tx, refund.id, charge, refund.amount, finding, at=at)
                 await charge_rows.note(tx, charge.id, f"Refund of {refund.amount} {finding.state}.", at=at)
             case "pending":
                 newer = replace(newer, state="sent")
                 await store.save(tx, newer, next_poll_at=later, finished_at=None)
+            case "not_there":
+                # Only a bank transfer says so: it never arrived, or its account was refused. The payer is asked again.
+                await store.save(tx, replace(newer, state="needs_bank_account"), next_poll_at=None, finished_at=None)
+            case "no_answer":
+                await store.save(tx, newer, next_poll_at=later, finished_at=None)
             case _:
-                waits = None if refund.state == "needs_bank_account" else later
-                await store.save(tx, newer, next_poll_at=waits, finished_at=None)
+                assert_never(finding.state)
         return finding.state
 
 
-async def _publish(tx: Transaction, refund: Refund, charge: Charge, finding: RefundFinding, *, at: datetime) -> None:
+async def _publish(
+    tx: Transaction, refund_id: UUID, charge: Charge, amount: Yen, finding: RefundFinding, *, at: datetime
+) -> None:
+    """Publish how a refund ended: the only event of its aggregate, hence its first version."""
     whole = {
-        "refund_id": refund.id,
+        "refund_id": refund_id,
         "charge_id": charge.id,
         "reference": charge.reference,
         "method": charge.method,
         "facility": charge.facility,
-        "amount": refund.amount,
-        "allocations": facts.allocations(_shares(charge, refund.amount)),
+        "amount": amount,
+        "allocations": facts.allocations(_shares(charge, amount)),
     }
     own = Transaction(tx.session, tx.service, charge.correlation_id)
     fact = (
@@ -187,7 +222,7 @@ async def _publish(tx: Transaction, refund: Refund, charge: Charge, finding: Ref
         if finding.state == "settled"
         else RefundFailed(**whole, reason=finding.problem or "refused", failed_at=at)
     )
-    await own.publish(fact, subject=refund.id, version=refund.version, event_id=new_id(), at=at)
+    await own.publish(fact, subject=refund_id, version=1, event_id=new_id(), at=at)
 
 
 def _shares(charge: Charge, amount: Yen) -> tuple[Part, ...]:

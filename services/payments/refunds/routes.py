@@ -14,7 +14,7 @@ from kernel.clock import new_id
 from kernel.money import Yen
 from kernel.telemetry import correlation_id
 from payments.charges import store as charges
-from payments.charges.model import UnknownCharge
+from payments.charges.model import CardNumberRefused, UnknownCharge, holds_card_number
 from payments.refunds import actions
 from payments.wiring import wiring_of
 
@@ -42,6 +42,8 @@ async def post_refund(
     at = wiring.clock.now()
     principal = wiring.sign_in.principal(request, at=at).require(Role.SERVICE, Role.ACCOUNTING)
     key = idempotency.require_key(idempotency_key)
+    if holds_card_number(wanted.reason):
+        raise CardNumberRefused
     async with wiring.database.transaction(correlation_id.get()) as tx:
         kept = await idempotency.claim(tx, scope=f"refunds:{charge_id}", key=key, body=await request.body(), at=at)
         if kept is not None:
@@ -49,7 +51,7 @@ async def post_refund(
         charge = await charges.find(tx, charge_id)
         if charge is None or (principal.role is Role.SERVICE and principal.name != charge.caller):
             raise UnknownCharge
-        amount = Yen(wanted.amount) if wanted.amount else charge.captured or charge.amount
+        amount = Yen(wanted.amount) if wanted.amount else await actions.left_of(tx, charge_id) or charge.amount
         refund = await actions.request(
             tx,
             charge_id,

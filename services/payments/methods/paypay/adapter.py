@@ -37,6 +37,7 @@ CAPABILITIES = Capabilities(
     amount_min=Yen(1),
     amount_max=Yen(1_000_000),
     page="code",
+    reopens=False,
     refund="provider",
 )
 POST_SECONDS = 30.0  # PayPay's own time-outs: POST at least 30 s, others 15 s.
@@ -62,7 +63,7 @@ class PayPay:
         self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
 
     async def open(self, wanted: Wanted) -> Opened:
-        """Create the code of an attempt; a code that an earlier, lost answer made is deleted first by its duplicate."""
+        """Create the code of an attempt; PayPay refuses the same reference twice (DUPLICATE_DYNAMIC_QR_REQUEST)."""
         attempt = wanted.attempt
         body = {
             "merchantPaymentId": str(attempt.id),
@@ -104,9 +105,9 @@ class PayPay:
                 return Unpaid()
 
     async def expire(self, attempt: Attempt) -> None:
-        """Delete the code; cancelling the payment would burn the reference instead."""
-        if attempt.provider_id is not None:
-            await self._call("DELETE", f"/v2/codes/{attempt.provider_id}")
+        """Delete the code. One whose answer was lost has no id for us: its reference is burnt by a cancellation."""
+        path = f"/v2/codes/{attempt.provider_id}" if attempt.provider_id else f"/v2/payments/{attempt.id}"
+        await self._call("DELETE", path)
 
     async def refund(self, wanted: RefundWanted, account: BankAccount | None) -> RefundFinding:  # noqa: ARG002
         """Give the money back to the PayPay balance."""

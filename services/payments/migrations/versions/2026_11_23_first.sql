@@ -37,12 +37,15 @@ CREATE TABLE attempts (
     deadline        timestamptz NOT NULL,
     created_at      timestamptz NOT NULL,
     next_poll_at    timestamptz,
+    asked_at        timestamptz, -- when the poller last asked: a page that waits does not make it ask too often
     polls           integer NOT NULL DEFAULT 0,
     captured_at     timestamptz,
-    captured_amount bigint,
+    captured_amount bigint CHECK (captured_amount > 0),
     CHECK ((state = 'open') <= (provider_id IS NOT NULL)),
-    CHECK ((state = 'captured') = (captured_at IS NOT NULL))
+    CHECK ((state = 'captured') = (captured_at IS NOT NULL)),
+    CHECK ((captured_at IS NULL) = (captured_amount IS NULL))
 );
+CREATE INDEX charges_waiting ON charges (expires_at) WHERE status = 'pending';
 CREATE INDEX attempts_of_charge ON attempts (charge_id);
 CREATE INDEX attempts_due ON attempts (next_poll_at) WHERE next_poll_at IS NOT NULL;
 CREATE INDEX attempts_by_provider_id ON attempts (method, provider_id) WHERE provider_id IS NOT NULL;
@@ -60,6 +63,7 @@ CREATE TABLE provider_messages (
     tries        integer NOT NULL DEFAULT 0,
     UNIQUE (method, event_id)
 );
+CREATE INDEX provider_messages_with_body ON provider_messages (received_at) WHERE body <> '';
 CREATE INDEX provider_messages_waiting ON provider_messages (id) WHERE processed_at IS NULL;
 
 CREATE TABLE refunds (
