@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from kernel.money import ZERO, Yen, total
 from reconciliation.days.model import Day, DayRow
+from reconciliation.days.wording import METHODS
 
 BAR_UNITS = 1000
 SUNDAY = 6
@@ -40,6 +41,12 @@ def methods_of(rows: Sequence[DayRow]) -> list[str]:
     return sorted({row.method for row in rows if row.captured})
 
 
+def colour_of(method: str) -> int:
+    """Return a method's place among the colours: the same on every day."""
+    known = list(METHODS)
+    return known.index(method) if method in known else len(known)
+
+
 def bars_of(rows: Sequence[DayRow]) -> list[Bar]:
     """Return takings by facility, the largest first, stacked by method."""
     methods = methods_of(rows)
@@ -53,12 +60,12 @@ def bars_of(rows: Sequence[DayRow]) -> list[Bar]:
         if not amount:
             continue
         segments, before = [], 0
-        for place, method in enumerate(methods):
+        for method in methods:
             part = total(row.captured for row in rows if row.facility == facility and row.method == method)
             if part:
                 x = before * BAR_UNITS // longest
                 end = (before + part.amount) * BAR_UNITS // longest
-                segments.append(Segment(method, place, x, max(1, end - x), part))
+                segments.append(Segment(method, colour_of(method), x, max(1, end - x), part))
                 before += part.amount
         bars.append(Bar(facility, amount, tuple(segments)))
     return bars

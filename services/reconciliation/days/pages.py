@@ -99,6 +99,7 @@ async def morning(request: Request, day: str | None = None) -> Response:
             shown=shown,
             bars=display.bars_of(shown.rows),
             methods=display.methods_of(shown.rows),
+            colour=display.colour_of,
             weeks=display.weeks_of(month),
             month_first=first,
             month_last=last,
@@ -183,7 +184,7 @@ def _amount(fact: Any) -> Yen | None:
 
 
 @router.get("/find")
-async def find_order(request: Request, number: str = "") -> Response:
+async def find_order(number: str = "") -> Response:
     """Go to an order's story by its number."""
     wanted = number.strip()[:64]
     return RedirectResponse(f"/orders/{quote(wanted, safe='')}" if wanted else "/", status_code=SEE_OTHER)

@@ -96,32 +96,37 @@ ON CONFLICT (ticket_id) DO UPDATE SET admissions = t.admissions + EXCLUDED.admis
 """
 
 
+_FACT_SQL, _ENTRY_SQL = text(_INSERT_FACT), text(_INSERT_ENTRY)
+_MERGE_SQL, _TICKET_SQL = text(_MERGE), text(_MERGE_TICKET)  # parsed once: this is the consumer's every step
+
+
 async def keep_fact(tx: Transaction, event: Envelope, meaning: Meaning) -> bool:
     """Write the fact; return False if the ledger has it already."""
-    written = await tx.execute(
-        _INSERT_FACT,
-        event_id=event.id,
-        type=event.type,
-        source=event.source,
-        subject=event.subject,
-        version=event.aggregate_version,
-        occurred_at=event.time,
-        correlation_id=event.correlation_id,
-        business_date=meaning.business_date,
-        order_id=meaning.order_id,
-        payload=event.fact.model_dump_json(),
-    )
+    row = {
+        "event_id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "version": event.aggregate_version,
+        "occurred_at": event.time,
+        "correlation_id": event.correlation_id,
+        "business_date": meaning.business_date,
+        "order_id": meaning.order_id,
+        "payload": event.fact.model_dump_json(),
+    }
+    written = await tx.session.execute(_FACT_SQL, row)
     return written.scalar_one_or_none() is not None
 
 
 async def book(tx: Transaction, event_id: UUID, meaning: Meaning) -> None:
     """Write what a fact means."""
-    for position, entry in enumerate(meaning.entries):
-        await tx.execute(_INSERT_ENTRY, **_entry_row(event_id, position, entry))
+    rows = [_entry_row(event_id, position, entry) for position, entry in enumerate(meaning.entries)]
+    if rows:
+        await tx.session.execute(_ENTRY_SQL, rows)
     if meaning.change is not None:
-        await tx.execute(_MERGE, **_position_row(meaning.change))
+        await tx.session.execute(_MERGE_SQL, _position_row(meaning.change))
     if meaning.ticket is not None:
-        await tx.execute(_MERGE_TICKET, **_ticket_row(meaning.ticket))
+        await tx.session.execute(_TICKET_SQL, _ticket_row(meaning.ticket))
 
 
 def _entry_row(event_id: UUID, position: int, entry: Entry) -> dict[str, Any]:
