@@ -40,11 +40,14 @@ class OrderWatch:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    @asynccontextmanager
-    async def watching(self, order_id: UUID) -> AsyncIterator[asyncio.Event]:
-        """Yield an event that is set whenever the order changed; raise TooMany beyond WATCHERS_MAX."""
+    def require_room(self) -> None:
+        """Raise TooMany if as many pages watch as one process takes; they ask now and then instead."""
         if self._count >= WATCHERS_MAX:
             raise TooMany(seconds=30)
+
+    @asynccontextmanager
+    async def watching(self, order_id: UUID) -> AsyncIterator[asyncio.Event]:
+        """Yield an event that is set whenever the order changed."""
         changed = asyncio.Event()
         self._count += 1
         self._watchers[str(order_id)].add(changed)

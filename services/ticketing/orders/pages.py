@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import hashlib
+import re
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, time
 from typing import Any
 from uuid import UUID
@@ -13,7 +15,9 @@ from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 from pydantic import ValidationError
 
 from kernel.clock import business_date
-from kernel.refusals import Invalid, Refusal
+from kernel.idempotency import KeyReused
+from kernel.problems import status_of as http_status_of
+from kernel.refusals import Conflict, Invalid, Refusal
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
@@ -31,6 +35,8 @@ router = APIRouter(include_in_schema=False)
 
 SEE_OTHER = 303
 LIVE_SECONDS_MAX = 600
+FIELDS_MAX = 300
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 BEAT_SECONDS = 20
 
 
@@ -39,6 +45,16 @@ class FormWrong(Invalid):
 
     slug = "form-wrong"
     advice = "Something on the form is missing or not readable. Go back, check the day, the numbers and the way to pay."
+
+
+class FormUsed(Conflict):
+    """The same form was sent with another content: the visitor went back and chose something else."""
+
+    slug = "form-used"
+    advice = (
+        "An order was placed with this form already, and your places are kept there. "
+        "Go back to your choice to place another order."
+    )
 
 
 def _secure(request: Request) -> bool:
@@ -52,18 +68,42 @@ async def post_order_form(request: Request) -> Response:
     at = wiring.clock.now()
     try:
         SignIn.require_own_page(request)
-        fields = {name: str(value) for name, value in (await request.form()).items()}
+        async with request.form(max_fields=FIELDS_MAX) as form:
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    except Refusal as refusal:
+        return wiring.pages.refusal(request, refusal)
+    try:
         wanted = _wanted(fields, language_of(request).tag)
         body = wanted.model_dump_json().encode()
         placed = await place(wiring, wanted, key=f"form:{fields['form_id'][:64]}", body=body, at=at)
         order = await _pay(wiring, placed.order)
+    except KeyReused:
+        return _back_to_the_choice(request, FormUsed(), {name: fields[name] for name in fields if name != "form_id"})
     except Refusal as refusal:
-        return wiring.pages.refusal(request, refusal)
+        return _back_to_the_choice(request, refusal, fields)
     order_id = order.basket.id
     url = order.checkout_url if isinstance(order, AwaitingPayment) else None
     answer = RedirectResponse(url or f"/orders/{order_id}", status_code=SEE_OTHER)
     remember(answer, order_id, wiring.order_key(order_id), secure=_secure(request))
     return answer
+
+
+def _back_to_the_choice(request: Request, refusal: Refusal, fields: dict[str, str]) -> Response:
+    """Say why nothing was ordered, with a way back to the form as it was filled in."""
+    wiring = wiring_of(request)
+    facility, day = fields.get("facility", ""), fields.get("visit_date", "")
+    known = wiring.books.current.get(facility) is not None and DAY.fullmatch(day) is not None
+    if not known:
+        return wiring.pages.refusal(request, refusal)
+    return wiring.pages.render(
+        request,
+        "not-ordered.html",
+        status=int(http_status_of(refusal)),
+        advice=wiring.pages.advice(request, refusal),
+        again=f"/f/{facility}/{day}",
+        other_day=f"/f/{facility}",
+        fields={name: value[:254] for name, value in fields.items() if name != "step"},
+    )
 
 
 def _wanted(fields: dict[str, str], language: str) -> OrderWanted:
@@ -136,10 +176,17 @@ async def order_page(request: Request, order_id: UUID) -> Response:
             refunds = await store.refunds_of(tx, order_id)
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
-    return wiring.pages.render(request, "order.html", **_shown(wiring, request, order, held), refunds=refunds)
+    shown = _shown(wiring, request, order, held)
+    return wiring.pages.render(request, "order.html", **shown, refunds=refunds, stamp=_stamp(order, held, refunds))
 
 
-def _shown(wiring: Wiring, request: Request, order: Order, held: list[Ticket]) -> dict[str, Any]:
+def _stamp(order: Order, held: Sequence[Ticket], refunds: Sequence[store.Refund]) -> str:
+    """Return what differs whenever the order's page would show something else."""
+    shown = repr((order, [(ticket.id, ticket.status) for ticket in held], refunds))
+    return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
+
+def _shown(wiring: Wiring, request: Request, order: Order, held: Sequence[Ticket]) -> dict[str, Any]:
     language = language_of(request).tag
     basket = order.basket
     facility = wiring.books.current.get(basket.facility)
@@ -152,12 +199,17 @@ def _shown(wiring: Wiring, request: Request, order: Order, held: list[Ticket]) -
         category = facility.category(code) if facility else None
         return category.name.of(language) if category else code
 
-    today = business_date(wiring.clock.now())
+    def facility_name(code: str) -> str:
+        known = wiring.books.current.get(code)
+        return known.name.of(language) if known else code
+
+    at = wiring.clock.now()
+    today = business_date(at)
     return {
         "order": order,
         "basket": basket,
         "state": status_of(order),
-        "facility_name": facility.name.of(language) if facility else basket.facility,
+        "facility_name": facility_name,
         "facility": facility,
         "payments_url": wiring.settings.payments_url,
         "tickets": held,
@@ -167,9 +219,8 @@ def _shown(wiring: Wiring, request: Request, order: Order, held: list[Ticket]) -
         "may_cancel": status_of(order) in {"awaiting_payment", "confirmed"}
         and basket.visit_date >= today
         and not any(ticket.status == "admitted" for ticket in held),
-        "methods": model.methods_now(order, wiring.rules.holds, at=wiring.clock.now())
-        if isinstance(order, AwaitingPayment)
-        else (),
+        "methods": model.methods_now(order, wiring.rules.holds, at=at) if isinstance(order, AwaitingPayment) else (),
+        "minutes_left": int((order.expires_at - at).total_seconds() // 60),
         "live": wiring.pages.assets.has("order.js"),
     }
 
@@ -223,14 +274,22 @@ async def cancel_form(request: Request, order_id: UUID) -> Response:
 
 
 @router.get("/orders/{order_id}/live")
-async def live(request: Request, order_id: UUID) -> Response:
-    """Tell an open page, as server-sent events, whenever the order changed."""
+async def live(request: Request, order_id: UUID, seen: str = "") -> Response:
+    """Tell an open page, as server-sent events, whenever it would show something else than what was seen."""
     wiring = wiring_of(request)
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        order = await order_of_visitor(request, tx, order_id)
-    seen = order.version
+        await order_of_visitor(request, tx, order_id)
+    wiring.watch.require_room()
+
+    async def stamp() -> str:
+        async with wiring.database.transaction("live") as tx:
+            order = await store.find(tx, order_id)
+            if order is None:
+                return ""
+            return _stamp(order, await tickets.of_order(tx, order_id), await store.refunds_of(tx, order_id))
 
     async def events() -> AsyncIterator[str]:
+        last = seen
         async with wiring.watch.watching(order_id) as changed:
             # Whatever happened between the page and this connection is found by looking once more.
             changed.set()
@@ -242,11 +301,10 @@ async def live(request: Request, order_id: UUID) -> Response:
                     yield ": still here\n\n"
                     continue
                 changed.clear()
-                async with wiring.database.transaction("live") as tx:
-                    now = await store.find(tx, order_id)
-                if now is not None and now.version != seen:
-                    yield f"event: changed\ndata: {status_of(now)}\n\n"
-                    return
+                now = await stamp()
+                if now != last:
+                    last = now
+                    yield f"event: changed\ndata: {now}\n\n"
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(events(), media_type="text/event-stream", headers=headers)

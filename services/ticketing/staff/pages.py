@@ -79,7 +79,7 @@ def _office(request: Request) -> tuple[Wiring, Principal]:
 
 
 @router.get("/office")
-async def office(request: Request, day: date | None = None, number: str = "") -> Response:
+async def office(request: Request, day: str = "", number: str = "") -> Response:
     """Show the orders for a day's visits at somebody's facilities, or the one with a number."""
     try:
         wiring, principal = _office(request)
@@ -87,41 +87,55 @@ async def office(request: Request, day: date | None = None, number: str = "") ->
         return RedirectResponse("/staff/sign-in?next=/office", status_code=SEE_OTHER)
     except Refusal as refusal:
         return wiring_of(request).pages.refusal(request, refusal)
-    shown = day or business_date(wiring.clock.now())
-    everywhere = ALL_FACILITIES in principal.facilities
+    shown = _day(day) or business_date(wiring.clock.now())
+    mine = None if ALL_FACILITIES in principal.facilities else sorted(principal.facilities)
+    visits: list[tuple[str, int, int]] = []
     async with wiring.database.transaction(correlation_id.get()) as tx:
         if number.strip():
             found = await store.find_by_number(tx, read_number(number) or "")
             orders = [found] if found is not None and principal.may_see(found.basket.facility) else []
         else:
-            mine = None if everywhere else sorted(principal.facilities)
             orders = await store.of_day(tx, mine, shown, limit=ORDERS_SHOWN_MAX)
-        counts = {order.basket.id: await tickets.of_order(tx, order.basket.id) for order in orders[:ORDERS_SHOWN_MAX]}
+            visits = await tickets.visits_of_day(tx, mine, shown)
+        used = await tickets.used_of(tx, [order.basket.id for order in orders])
     return wiring.pages.render(
         request,
         "office.html",
         principal=principal,
         day_shown=shown,
-        number=number,
-        rows=[_row(wiring, request, order, counts[order.basket.id]) for order in orders],
+        number=number[:40],
+        visits=[(_name(wiring, request, code), expected, entered) for code, expected, entered in visits],
+        rows=[_row(wiring, request, order, used.get(order.basket.id, 0)) for order in orders],
         limit=ORDERS_SHOWN_MAX,
     )
 
 
-def _row(wiring: Wiring, request: Request, order: model.Order, held: list[Any]) -> dict[str, Any]:
-    facility = wiring.books.current.get(order.basket.facility)
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _name(wiring: Wiring, request: Request, code: str) -> str:
+    facility = wiring.books.current.get(code)
+    return facility.name.of(language_of(request).tag) if facility else code
+
+
+def _row(wiring: Wiring, request: Request, order: model.Order, used: int) -> dict[str, Any]:
     return {
         "id": order.basket.id,
         "number": order.basket.number,
-        "facility": facility.name.of(language_of(request).tag) if facility else order.basket.facility,
+        "facility": _name(wiring, request, order.basket.facility),
+        "visit_date": order.basket.visit_date,
+        "slot": order.basket.slot,
         "status": status_of(order),
         "method": order.method,
         "total": order.basket.total,
         "people": sum(line.quantity for line in order.basket.lines),
-        "admitted": sum(ticket.status == "admitted" for ticket in held),
+        "admitted": used,
         "placed_at": order.basket.placed_at,
-        "may_cancel": status_of(order) in {"awaiting_payment", "confirmed"}
-        and not any(ticket.status == "admitted" for ticket in held),
+        "may_cancel": status_of(order) in {"awaiting_payment", "confirmed"} and not used,
     }
 
 

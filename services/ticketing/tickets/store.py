@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +78,38 @@ async def void(tx: Transaction, tickets: Sequence[Ticket], *, reason: str, at: d
         ),
         {"ids": [each.id for each in tickets], "at": at, "reason": reason},
     )
+
+
+async def used_of(tx: Transaction, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many tickets of each order were used; orders of which none was are left out."""
+    rows = await tx.session.execute(
+        text(
+            "SELECT order_id, count(*) AS used FROM tickets WHERE order_id = ANY(:ids) AND status = 'admitted' "
+            "GROUP BY order_id"
+        ),
+        {"ids": list(order_ids)},
+    )
+    return {row.order_id: row.used for row in rows}
+
+
+async def visits_of_day(tx: Transaction, facilities: Sequence[str] | None, day: date) -> list[tuple[str, int, int]]:
+    """Return each facility with how many people hold tickets for a day and how many of them came in.
+
+    `None` means every facility. A ticket of two facilities counts at both.
+    """
+    rows = await tx.session.execute(
+        text(
+            """
+            SELECT f.facility, count(*) AS expected, count(a.ticket_id) AS entered
+            FROM tickets t CROSS JOIN unnest(t.admits) AS f (facility)
+            LEFT JOIN admissions a ON a.ticket_id = t.id AND a.facility = f.facility AND a.reversed_at IS NULL
+            WHERE t.visit_date = :day AND t.status <> 'voided' AND (:all OR f.facility = ANY(:facilities))
+            GROUP BY f.facility ORDER BY f.facility
+            """
+        ),
+        {"day": day, "all": facilities is None, "facilities": list(facilities or ())},
+    )
+    return [(row.facility, row.expected, row.entered) for row in rows]
 
 
 def to_ticket(row: Any) -> Ticket:

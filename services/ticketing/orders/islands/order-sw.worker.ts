@@ -37,19 +37,20 @@ worker.addEventListener("message", (event) => {
   );
 });
 
-async function fromNetwork(request: Request): Promise<Response> {
+async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(KEPT);
+  // By address alone: what a page says differs by cookie and language, but this is the phone that kept it.
+  const kept = await cache.match(request, { ignoreVary: true, ignoreSearch: request.mode === "navigate" });
+  if (!kept) return fetch(request);
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), PATIENCE_MS);
   try {
-    const answer = await fetch(request, { signal: stop.signal });
-    // A page that was kept is kept fresh, so that a cancelled order does not look valid for longer than it must.
-    if (answer.ok && (await cache.match(request))) await cache.put(request, answer.clone());
-    return answer;
-  } catch (away) {
-    const kept = await cache.match(request);
-    if (kept) return kept;
-    throw away;
+    const fresh = await fetch(request, { signal: stop.signal });
+    // What was kept is kept fresh, so that a cancelled order does not look valid for longer than it must.
+    if (fresh.ok) await cache.put(request, fresh.clone());
+    return fresh.status >= 500 ? kept : fresh;
+  } catch {
+    return kept;
   } finally {
     clearTimeout(timer);
   }
@@ -58,5 +59,5 @@ async function fromNetwork(request: Request): Promise<Response> {
 worker.addEventListener("fetch", (event) => {
   const request = event.request;
   if (request.method !== "GET" || request.headers.get("accept") === "text/event-stream") return;
-  event.respondWith(fromNetwork(request));
+  event.respondWith(answer(request));
 });
