@@ -23,6 +23,9 @@ UNKNOWN_STEPS = (
     timedelta(hours=1),
     timedelta(days=1),
 )
+# After its end an attempt is asked about a few times more: money may have come at the last moment, and a webhook
+# may be lost.
+LATE_STEPS = (timedelta(minutes=5), timedelta(hours=1), timedelta(days=1))
 OPENING = timedelta(seconds=40)  # Longer than any provider's time-out: our own call may still be on its way.
 OPEN_FIRST = timedelta(seconds=15)
 OPEN_LONGEST = timedelta(hours=1)
@@ -249,7 +252,8 @@ def state_after(attempt: Attempt, finding: Finding, outcome: Outcome) -> State:
 
 def after(charge: Charge, attempt: Attempt, finding: Finding, outcome: Outcome) -> Attempt:
     """Return the attempt as it is once an outcome is written."""
-    newer = replace(attempt, state=state_after(attempt, finding, outcome), polls=attempt.polls + 1)
+    state = state_after(attempt, finding, outcome)
+    newer = replace(attempt, state=state, polls=attempt.polls + 1 if state == attempt.state else 0)
     match finding, outcome:
         case Paid(at=at), Captured():
             return replace(newer, captured=charge.amount, captured_at=at)
@@ -262,8 +266,10 @@ def after(charge: Charge, attempt: Attempt, finding: Finding, outcome: Outcome) 
 def next_poll(attempt: Attempt, *, at: datetime) -> datetime | None:
     """Return when the provider is to be asked again; None when a person has to look, or nothing can come."""
     match attempt.state:
-        case "captured" | "declined" | "expired":
+        case "captured":
             return None
+        case "declined" | "expired":
+            return at + LATE_STEPS[attempt.polls] if attempt.polls < len(LATE_STEPS) else None
         case "prepared" | "unknown":
             if attempt.polls >= len(UNKNOWN_STEPS):
                 return None

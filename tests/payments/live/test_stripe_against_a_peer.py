@@ -18,7 +18,7 @@ from payments.charges.model import Attempt, NotThere, Over, Paid, Unpaid
 from payments.methods.protocol import NotGenuine, RefundWanted
 from payments.methods.stripe_card.adapter import connect
 from payments.settings import PaymentsSettings
-from support.till import eventually, free_port
+from support.live_payments import eventually, free_port
 
 ROOT = Path(__file__).parents[3]
 PEERS = ROOT / ".venv-peers"

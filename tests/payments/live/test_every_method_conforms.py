@@ -1,0 +1,143 @@
+"""What every payment method must do, asked of each folder under methods/ against a live sandbox."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+import payments.methods
+from kernel.clock import SystemClock
+from kernel.money import Yen
+from payments.charges.model import Attempt, NoAnswer, NotThere, Over, Paid, Unpaid
+from payments.methods import connect_all
+from payments.methods.protocol import AmbiguousError, Away, BankAccount, RefundWanted, Wanted
+from support.live_payments import eventually
+
+NAMES = sorted(each.parent.name for folder in payments.methods.__path__ for each in Path(folder).glob("*/adapter.py"))
+PROVIDER = {"stripe_card": "stripe", "paypay": "paypay", "payeasy_komoju": "komoju"}
+ACCOUNT = BankAccount("モミジ タロウ", "もみじ銀行", "0569", "本店", "001", "normal", "7654321")
+
+
+@pytest.fixture(params=NAMES)
+async def method(request, live):
+    found = connect_all(live.settings, SystemClock())
+    yield found[request.param]
+    for each in found.values():
+        await each.close()
+
+
+def attempt(method):
+    now = SystemClock().now()
+    return Attempt(uuid4(), uuid4(), method.capabilities.name, "prepared", Yen(510), now + timedelta(minutes=40), now)
+
+
+def wanted(attempt):
+    return Wanted(attempt, "縮景園", "http://127.0.0.1:8101/orders/1", "ja", "http://127.0.0.1:8102/pay/1")
+
+
+async def opened(method):
+    prepared = attempt(method)
+    made = await method.open(wanted(prepared))
+    return replace(prepared, state="open", provider_id=made.provider_id, pay_url=made.pay_url, deadline=made.deadline)
+
+
+async def test_it_opens_and_waits_for_its_payer(method):
+    found = await opened(method)
+    assert found.pay_url.startswith("http")
+    assert found.deadline > SystemClock().now()
+    assert await method.query(found) == Unpaid()
+
+
+async def test_opening_the_same_attempt_again_makes_nothing_new_where_it_says_so(method):
+    prepared = attempt(method)
+    first = await method.open(wanted(prepared))
+    if method.capabilities.reopens:
+        assert (await method.open(wanted(prepared))).provider_id == first.provider_id
+    else:
+        with pytest.raises(Exception, match=r".+"):
+            await method.open(wanted(prepared))
+
+
+async def test_what_is_paid_is_found_paid(method, live):
+    found = await opened(method)
+    before = SystemClock().now() - timedelta(seconds=2)
+    live.pay(found.pay_url)
+    finding = await method.query(found)
+    assert isinstance(finding, Paid)
+    assert finding.amount == Yen(510)
+    assert before < finding.at <= SystemClock().now() + timedelta(seconds=1)
+
+
+async def test_what_was_never_opened_is_not_there(method):
+    assert await method.query(attempt(method)) == NotThere()
+
+
+async def test_what_is_given_up_cannot_be_paid(method, live):
+    found = await opened(method)
+    await method.expire(found)
+    assert await method.query(found) in (Over(), NotThere())
+    answer = live.client.post(f"{live.sandbox_url}/payers", json={"checkout_url": found.pay_url, "outcome": "pay"})
+    assert answer.status_code == 422
+
+
+async def test_giving_up_what_is_paid_leaves_the_money_seen(method, live):
+    found = await opened(method)
+    live.pay(found.pay_url)
+    await method.expire(found)
+    assert isinstance(await method.query(found), Paid)
+
+
+async def test_a_refund_under_one_id_is_one_refund(method, live):
+    found = await opened(method)
+    live.pay(found.pay_url)
+    wish = RefundWanted(uuid4(), found, Yen(510), None, SystemClock().now())
+    account = ACCOUNT if method.capabilities.refund == "bank_account" else None
+    first = await method.refund(wish, account)
+    again = await method.refund(wish, account)
+    assert first.state in {"settled", "pending"}
+    assert again.provider_id == first.provider_id
+    known = replace(wish, provider_id=first.provider_id)
+    states = []
+    for _ in range(100):
+        states.append((await method.query_refund(known)).state)
+        if states[-1] == "settled":
+            break
+        eventually(lambda: False, 0.05)
+    assert states[-1] == "settled"
+    booked = live.client.get(f"{live.sandbox_url}/books").json()[PROVIDER[method.capabilities.name]]
+    assert [row["refunded"] for row in booked["payments"]][-1] == 510
+
+
+async def test_maintenance_is_away_and_not_a_failure(method, live):
+    live.fault(PROVIDER[method.capabilities.name], "maintenance", "open")
+    with pytest.raises(Away):
+        await method.open(wanted(attempt(method)))
+
+
+async def test_a_server_error_on_opening_is_ambiguous(method, live):
+    live.fault(PROVIDER[method.capabilities.name], "error_500", "open")
+    with pytest.raises(AmbiguousError):
+        await method.open(wanted(attempt(method)))
+
+
+async def test_a_server_error_on_asking_concludes_nothing(method, live):
+    found = await opened(method)
+    live.fault(PROVIDER[method.capabilities.name], "error_500", "query")
+    assert await method.query(found) == NoAnswer()
+
+
+async def test_a_provider_that_cannot_be_reached_concludes_nothing(method, live):
+    nowhere = "http://127.0.0.1:9"
+    settings = live.settings.model_copy(
+        update={"stripe_api_base": nowhere, "paypay_base_url": nowhere, "komoju_base_url": nowhere}
+    )
+    lost = connect_all(settings, SystemClock())
+    name = method.capabilities.name
+    found = replace(attempt(method), provider_id="x", state="open")
+    assert await lost[name].query(found) == NoAnswer()
+    with pytest.raises((Away, AmbiguousError)):
+        await lost[name].open(wanted(attempt(method)))
+    for each in lost.values():
+        await each.close()
