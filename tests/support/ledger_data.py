@@ -133,6 +133,9 @@ def order_story(
         told.tell(fact, charge_id, paid_at)
     if end == "not_sold":
         return told
+    if end == "late":
+        _pay_too_late(told, whole, charge, paid_at + timedelta(minutes=1))
+        return told
     told.tell(
         ticketing.OrderConfirmed(**whole, confirmed_at=paid_at, received_at=paid_at, charge_id=charge_id),
         order_id,
@@ -156,6 +159,12 @@ def order_story(
     if end == "unallocated":
         fact = payments.ChargeUnallocated(**charge, captured=amount, cause="paid_twice", unallocated_at=paid_at)
         told.tell(fact, charge_id, paid_at)
+    if end == "reversed":
+        later = paid_at + timedelta(minutes=20)
+        told.tell(payments.ChargeReversed(**charge, reversed=amount, reversed_at=later), charge_id, later)
+        fact = ticketing.OrderCancelled(**whole, cancelled_at=later, reason="payment_reversed", was_paid=True)
+        told.tell(fact, order_id, later)
+        return told
     if end in {"cancelled", "refund_outstanding"}:
         _cancel(told, whole, charge, tickets, paid_at + timedelta(minutes=20), settled=end == "cancelled")
     elif end != "kept":
@@ -192,6 +201,32 @@ def _cancel(told: Story, whole: dict, charge: dict, tickets: list[dict], at: dat
             name: charge[name] for name in ("charge_id", "reference", "method", "facility", "amount", "allocations")
         }
         told.tell(payments.RefundSettled(refund_id=refund_id, **kept, settled_at=later), refund_id, later)
+
+
+def _pay_too_late(told: Story, whole: dict, charge: dict, at: datetime) -> None:
+    """Let the money come once the order is over: payments sets aside what it had captured, and gives it back."""
+    order_id, refund_id = whole["order_id"], told.id()
+    told.tell(ticketing.OrderExpired(**whole, expired_at=at), order_id, at)
+    told.tell(
+        ticketing.RefundRequested(
+            refund_id=refund_id,
+            order_id=order_id,
+            charge_id=charge["charge_id"],
+            number=whole["number"],
+            facility=whole["facility"],
+            method=whole["method"],
+            amount=whole["total"],
+            reason="paid_too_late",
+            lines=whole["lines"],
+            requested_at=at,
+        ),
+        order_id,
+        at,
+    )
+    fact = payments.ChargeUnallocated(**charge, captured=whole["total"], cause="paid_too_late", unallocated_at=at)
+    told.tell(fact, charge["charge_id"], at)
+    kept = {name: charge[name] for name in ("charge_id", "reference", "method", "facility", "amount", "allocations")}
+    told.tell(payments.RefundSettled(refund_id=refund_id, **kept, settled_at=at), refund_id, at)
 
 
 def _enter(told: Story, place: str, tickets: list[dict], at: datetime, *, undone: bool) -> None:

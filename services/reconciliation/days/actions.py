@@ -36,7 +36,7 @@ async def days(
     by_day: dict[date, list[DayRow]] = {}
     for row in await store.rows(tx, facilities, first=first, last=last):
         by_day.setdefault(row.day, []).append(row)
-    found = await discrepancies.open_ones(tx, facilities, at=at, grace=grace)
+    found = await discrepancies.open_ones(tx, facilities, at=at, grace=grace, days=(first, last))
     closed = await store.closings(tx, first=first, last=last)
     answer = []
     for number in range((last - first).days + 1):

@@ -32,8 +32,8 @@ class DayRow:
 
     @property
     def net(self) -> Yen:
-        """What stays of the day's takings."""
-        return self.captured - self.refunded - self.reversed
+        """What stays of all money that came in on the day, over-receipts included."""
+        return self.captured + self.unallocated - self.refunded - self.reversed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Totals:
 
     @property
     def net(self) -> Yen:
-        """What stays of the day's takings."""
-        return self.captured - self.refunded - self.reversed
+        """What stays of all money that came in on the day, over-receipts included."""
+        return self.captured + self.unallocated - self.refunded - self.reversed
 
     def __bool__(self) -> bool:
         return any(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 from kernel.contracts.reconciliation import DiscrepancyResolved
@@ -13,13 +14,47 @@ from reconciliation.discrepancies.model import Discrepancy, StillArriving, Unkno
 
 
 async def open_ones(
-    tx: Transaction, facilities: Sequence[str] | None, *, at: datetime, grace: timedelta
+    tx: Transaction,
+    facilities: Sequence[str] | None,
+    *,
+    at: datetime,
+    grace: timedelta,
+    days: tuple[date, date] | None = None,
 ) -> list[Discrepancy]:
-    """Return what does not agree and nobody has explained, oldest first, the pending ones included."""
-    found = [each for order in await store.suspects(tx, facilities) for each in judge(order, at=at, grace=grace)]
+    """Return what does not agree and nobody has explained, oldest first, the pending ones included.
+
+    `days`: the first and the last business day to look at; None for all.
+    """
+    found = [
+        each
+        async for portion in store.suspects(tx, facilities, days=days)
+        for order in portion
+        for each in judge(order, at=at, grace=grace)
+        if days is None or days[0] <= each.day <= days[1]
+    ]
+    return sorted(await _unexplained(tx, found), key=lambda each: (each.since, each.order_id, each.kind))
+
+
+async def _unexplained(tx: Transaction, found: Sequence[Discrepancy]) -> list[Discrepancy]:
     known = await store.resolutions(tx, [each.id for each in found])
-    still = [each for each in found if each.id not in known or known[each.id].amount != each.amount]
-    return sorted(still, key=lambda each: (each.since, each.order_id, each.kind))
+    return [each for each in found if each.id not in known or known[each.id].amount != each.amount]
+
+
+async def some(
+    tx: Transaction, facilities: Sequence[str] | None, *, after: str, limit: int, at: datetime, grace: timedelta
+) -> tuple[list[Discrepancy], str | None]:
+    """Return a page of open discrepancies by order id, from behind the order `after`, and where the next page begins.
+
+    An order's discrepancies stay together, so that a page may hold a few more than `limit`.
+    """
+    page: list[Discrepancy] = []
+    async for portion in store.suspects(tx, facilities, after=after):
+        found = [each for order in portion for each in judge(order, at=at, grace=grace)]
+        for _order_id, theirs in groupby(await _unexplained(tx, found), key=lambda each: each.order_id):
+            if len(page) >= limit:
+                return page, page[-1].order_id
+            page += theirs
+    return page, None
 
 
 async def resolve(

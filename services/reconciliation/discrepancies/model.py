@@ -149,17 +149,19 @@ _Finding = tuple[Kind, Yen, datetime | None, bool]
 def _findings(order: Position) -> Iterator[_Finding]:
     booked = order.captured - order.reversed - order.surplus_requested
     due_back = order.refund_requested
+    # What a bank took back for a cancelled sale is missed by nobody.
+    paid = booked if order.cancelled_at is None else booked + order.reversed
     if order.cancelled_at is not None and order.was_paid and not due_back:
-        due_back = order.captured
+        due_back = max(ZERO, booked)
     if order.confirmed_at is None:
         if booked > ZERO:
             yield "not_sold", booked, order.captured_at, True
         if order.admitted > 0:
             yield "admitted_without_order", ZERO, order.admitted_at, True
-    elif booked != order.sold:
+    elif paid != order.sold:
         kind: Kind = "amounts_differ" if order.captured > ZERO and booked > ZERO else "not_captured"
         since = order.reversed_at if order.reversed else order.sold_at
-        yield kind, (booked - order.sold if kind == "amounts_differ" else order.sold - booked), since, True
+        yield kind, (paid - order.sold if kind == "amounts_differ" else order.sold - paid), since, True
     if order.refunded < due_back:
         asked = order.refund_requested_at or order.cancelled_at
         failed = order.refund_failures > 0

@@ -20,6 +20,7 @@ from reconciliation.wiring import Wiring, scope_of, wiring_of
 router = APIRouter(tags=["discrepancies"])
 
 PAGE_SIZE_MAX = 200
+CURSOR_CHARACTERS_MAX = 200
 
 
 class Explanation(BaseModel):
@@ -70,7 +71,7 @@ def explain(wiring: Wiring, found: Discrepancy, tag: str) -> tuple[str, str]:
 
 
 class DiscrepanciesOut(BaseModel):
-    """A page of discrepancies, oldest first."""
+    """A page of discrepancies by order, oldest orders first; one order's stay together, beyond the limit if need be."""
 
     items: list[DiscrepancyOut]
     next_cursor: str | None
@@ -79,17 +80,17 @@ class DiscrepanciesOut(BaseModel):
 @router.get("/v1/discrepancies")
 async def open_discrepancies(
     request: Request,
-    cursor: Annotated[str | None, Query(pattern=r"^\d{1,6}$")] = None,
+    cursor: Annotated[str | None, Query(max_length=CURSOR_CHARACTERS_MAX)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = 50,
 ) -> DiscrepanciesOut:
     """Return what does not agree and nobody has explained."""
     wiring = wiring_of(request)
     scope = scope_of(wiring.reader(request))
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        found = await actions.open_ones(tx, scope, at=wiring.clock.now(), grace=wiring.grace)
-    first = int(cursor or 0)
-    items = [shown(wiring, each) for each in found[first : first + limit]]
-    return DiscrepanciesOut(items=items, next_cursor=str(first + limit) if len(found) > first + limit else None)
+        found, next_cursor = await actions.some(
+            tx, scope, after=cursor or "", limit=limit, at=wiring.clock.now(), grace=wiring.grace
+        )
+    return DiscrepanciesOut(items=[shown(wiring, each) for each in found], next_cursor=next_cursor)
 
 
 class Reason(BaseModel):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from kernel.clock import JAPAN
 from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.discrepancies.model import Discrepancy, Position
 
-SUSPECTS_MAX = 5_000
+PORTION_ORDERS_MAX = 1_000
 
 _COLUMNS = (
     "p.order_id, p.number, p.facility, p.method, p.due, p.sold, p.captured, p.unallocated, p.reversed, "
@@ -30,18 +31,47 @@ def _position(row: Any) -> Position:
     return Position(**values | {name: Yen(values[name]) for name in _YEN})
 
 
-async def suspects(tx: Transaction, facilities: Sequence[str] | None) -> list[Position]:
-    """Return the orders that may not agree, of some facilities or (None) of all; both parts come from an index."""
-    answer = await tx.execute(
-        f"SELECT {_COLUMNS} FROM order_positions AS p WHERE p.order_id IN ("
-        "SELECT order_id FROM order_positions WHERE suspect "
-        "UNION SELECT order_id FROM ticket_positions WHERE admissions > 0 AND voided_at IS NOT NULL) "
-        "AND (CAST(:facilities AS text[]) IS NULL OR p.facility = ANY(CAST(:facilities AS text[]))) "
-        "ORDER BY p.order_id LIMIT :limit",
-        facilities=list(facilities) if facilities is not None else None,
-        limit=SUSPECTS_MAX,
-    )
-    return [_position(row) for row in answer]
+# Each suspect comes from an index, in one order, so that however many there are none is left out unsaid.
+_SUSPECTS = (
+    f"SELECT {_COLUMNS} FROM order_positions AS p WHERE p.order_id IN ("
+    "SELECT order_id FROM order_positions WHERE suspect "
+    "UNION SELECT order_id FROM ticket_positions WHERE admissions > 0 AND voided_at IS NOT NULL) "
+    "AND p.order_id > :after "
+    "AND (CAST(:facilities AS text[]) IS NULL OR p.facility = ANY(CAST(:facilities AS text[]))) "
+    # Whatever is wrong with an order shows on the day of one of these.
+    "AND (CAST(:begins AS timestamptz) IS NULL OR EXISTS (SELECT FROM unnest(ARRAY[p.sold_at, p.captured_at, "
+    "p.unallocated_at, p.reversed_at, p.refund_requested_at, p.refunded_at, p.admitted_at, p.cancelled_at]) AS m(at) "
+    "WHERE m.at >= :begins AND m.at < :ends)) "
+    "ORDER BY p.order_id LIMIT :limit"
+)
+
+
+async def suspects(
+    tx: Transaction,
+    facilities: Sequence[str] | None,
+    *,
+    days: tuple[date, date] | None = None,
+    after: str = "",
+) -> AsyncIterator[Sequence[Position]]:
+    """Yield the orders that may not agree in portions, by id; `facilities` and `days` None: all."""
+    begins = ends = None
+    if days is not None:
+        begins = datetime.combine(days[0], time(0), JAPAN)
+        ends = datetime.combine(days[1] + timedelta(days=1), time(0), JAPAN)
+    while True:
+        answer = await tx.execute(
+            _SUSPECTS,
+            after=after,
+            facilities=list(facilities) if facilities is not None else None,
+            begins=begins,
+            ends=ends,
+            limit=PORTION_ORDERS_MAX,
+        )
+        portion = [_position(row) for row in answer]
+        yield portion
+        if len(portion) < PORTION_ORDERS_MAX:
+            return
+        after = portion[-1].order_id
 
 
 async def find_position(tx: Transaction, wanted: str) -> Position | None:

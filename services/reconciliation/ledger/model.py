@@ -17,6 +17,7 @@ Kind = Literal[
     "sold",
     "captured",
     "unallocated",
+    "set_aside",
     "reversed",
     "refund_requested",
     "refunded",
@@ -320,6 +321,10 @@ def _of_charge(fact: pay.ChargeFact, at: datetime) -> Meaning:
             return Meaning(day, fact.reference, (*sales, *entries), change)
         case pay.ChargeUnallocated():
             day = business_date(fact.unallocated_at)
+            if fact.cause == "paid_too_late":
+                # The order was over when its money came: that money is captured already and must not count twice.
+                set_aside = _allocated("set_aside", fact, fact.captured, day)
+                return Meaning(day, fact.reference, set_aside, Change(fact.reference, known))
             change = Change(fact.reference, known, unallocated=fact.captured, unallocated_at=fact.unallocated_at)
             return Meaning(day, fact.reference, _allocated("unallocated", fact, fact.captured, day), change)
         case pay.ChargeReversed():

@@ -21,7 +21,8 @@ CREATE TABLE entries (
     fact_id          uuid NOT NULL REFERENCES facts (event_id),
     position         smallint NOT NULL CHECK (position >= 0),
     kind             text NOT NULL CHECK (kind IN (
-        'sold', 'captured', 'unallocated', 'reversed', 'refund_requested', 'refunded', 'refund_failed', 'cancelled',
+        'sold', 'captured', 'unallocated', 'set_aside', 'reversed', 'refund_requested', 'refunded', 'refund_failed',
+        'cancelled',
         'admitted', 'admission_reversed', 'voided', 'disputed', 'dispute_lost')),
     business_date    date NOT NULL,
     order_id         text NOT NULL,
