@@ -71,7 +71,7 @@ class PayPay:
             "codeType": "ORDER_QR",
             "requestedAt": int(self._clock.now().timestamp()),
             "orderDescription": wanted.description[:255],
-            "redirectUrl": wanted.pay_page,
+            "redirectUrl": wanted.return_url,
             "redirectType": "WEB_LINK",
         }
         status, answer = await self._call("POST", "/v2/codes", body)
