@@ -5,7 +5,7 @@ import pytest
 from kernel.access import Issuer, new_key_pair
 from kernel.migrations import migrate
 from support.paying_processes import Paying, environment
-from support.till import counter, free_port
+from support.live_payments import counter, free_port
 
 
 @pytest.fixture(scope="module")
