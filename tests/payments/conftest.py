@@ -4,8 +4,8 @@ import pytest
 
 from kernel.access import Issuer, new_key_pair
 from kernel.migrations import migrate
-from support.paying_processes import Paying, environment
 from support.live_payments import counter, free_port
+from support.paying_processes import Paying, environment
 
 
 @pytest.fixture(scope="module")

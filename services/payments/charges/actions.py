@@ -140,7 +140,7 @@ async def open_attempt(
 async def _settle_open(database: Database, charge: Charge, attempt: Attempt, words: str, *, at: datetime) -> None:
     async with database.transaction(charge.correlation_id) as tx:
         locked = await store.find(tx, charge.id, lock=True)
-        now = await store.attempt(tx, attempt.id)
+        now = await store.attempt(tx, attempt.id, lock=True)
         if locked is None or now is None:
             return
         if now.state in {"captured", "declined", "expired"} and attempt.provider_id is not None:
@@ -159,10 +159,19 @@ async def ask_and_apply(database: Database, method: Method, attempt_id: UUID, *,
     if attempt is None:
         return "no such attempt"
     finding = await method.query(attempt)
-    if isinstance(finding, model.Over | model.Unpaid | model.NotThere) and at > attempt.deadline + model.GRACE:
+    if isinstance(finding, model.Unpaid | model.NotThere) and _is_lost(method, attempt):
+        await method.expire(attempt)  # What it made is lost to us, and so to the payer: another attempt is needed.
+        finding = await method.query(attempt)
+        finding = finding if isinstance(finding, Paid | NoAnswer) else model.Over()
+    elif isinstance(finding, model.Over | model.Unpaid | model.NotThere) and at > attempt.deadline + model.GRACE:
         await method.expire(attempt)  # Nobody may pay it any more; money that came in this moment is found next time.
         finding = await method.query(attempt)
     return await apply(database, attempt_id, finding, at=at)
+
+
+def _is_lost(method: Method, attempt: Attempt) -> bool:
+    """Tell whether the answer to our call was lost and cannot be had again."""
+    return attempt.provider_id is None and attempt.state == "unknown" and not method.capabilities.reopens
 
 
 async def apply(database: Database, attempt_id: UUID, finding: Finding, *, at: datetime) -> str:
@@ -172,7 +181,7 @@ async def apply(database: Database, attempt_id: UUID, finding: Finding, *, at: d
         if before is None:
             return "no such attempt"
         charge = await store.find(tx, before.charge_id, lock=True)
-        attempt = await store.attempt(tx, attempt_id)
+        attempt = await store.attempt(tx, attempt_id, lock=True)
         assert charge is not None  # noqa: S101 - the attempt's foreign key
         assert attempt is not None  # noqa: S101 - read a moment ago, never deleted
         tx = Transaction(tx.session, tx.service, charge.correlation_id)  # noqa: PLW2901 - the charge's own id from here

@@ -17,7 +17,7 @@ from kernel.telemetry import correlation_id
 from kernel.web import language_of
 from payments.charges import actions, store
 from payments.charges.actions import Asked
-from payments.charges.model import LIVING, AlreadyPaid, Attempt, Charge, UnknownCharge
+from payments.charges.model import AlreadyPaid, Attempt, Charge, UnknownCharge
 from payments.methods.protocol import BankAccount, RefusedError
 from payments.refunds import actions as refund_actions
 from payments.refunds import store as refunds
@@ -27,6 +27,7 @@ router = APIRouter(include_in_schema=False)
 
 SEE_OTHER = 303
 ASK_AGAIN = timedelta(seconds=3)  # What PayPay allows while its code is shown.
+ASKED_ABOUT = frozenset({"open", "unknown"})  # A prepared one is about to be answered.
 
 
 async def _charge(request: Request, charge_id: UUID) -> tuple[Charge, Attempt | None]:
@@ -53,7 +54,7 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         return wiring.pages.refusal(request, refusal)
     at = wiring.clock.now()
     alive = attempt is not None and attempt.state == "open" and attempt.deadline > at
-    if attempt is not None and attempt.state in LIVING:
+    if attempt is not None and attempt.state in ASKED_ABOUT:
         await _hasten(wiring, attempt)
     page = method.capabilities.page
     back = "back" in request.query_params  # from the provider's page: paid in all likelihood, and we are about to know
@@ -95,7 +96,7 @@ async def status(request: Request, charge_id: UUID) -> Response:
     """Tell an open page whether it is paid."""
     wiring = wiring_of(request)
     charge, attempt = await _charge(request, charge_id)
-    if attempt is not None and attempt.state in LIVING:
+    if attempt is not None and attempt.state in ASKED_ABOUT:
         await _hasten(wiring, attempt)
     said = {"status": charge.status, "seen": _seen(charge, attempt), "return_url": charge.return_url}
     return JSONResponse(said, headers={"cache-control": "no-store"})

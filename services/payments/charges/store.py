@@ -190,9 +190,12 @@ async def over(tx: Transaction, *, at: datetime, limit: int) -> list[UUID]:
     return [row.id for row in rows]
 
 
-async def attempt(tx: Transaction, attempt_id: UUID) -> Attempt | None:
-    """Return one attempt."""
-    row = (await tx.session.execute(text("SELECT * FROM attempts WHERE id = :id"), {"id": attempt_id})).one_or_none()
+async def attempt(tx: Transaction, attempt_id: UUID, *, lock: bool = False) -> Attempt | None:
+    """Return one attempt, locked for a change if wanted: after its charge, never before."""
+    found = await tx.session.execute(
+        text(f"SELECT * FROM attempts WHERE id = :id{' FOR UPDATE' if lock else ''}"), {"id": attempt_id}
+    )
+    row = found.one_or_none()
     return None if row is None else to_attempt(row)
 
 

@@ -24,7 +24,6 @@ class DayRow:
     sold: Yen
     sold_count: int
     captured: Yen
-    captured_count: int
     refunded: Yen
     reversed: Yen
     unallocated: Yen

@@ -3,12 +3,12 @@
 import asyncio
 from datetime import UTC, datetime
 from random import Random
-from uuid import uuid4  # noqa: TID251 - tests make scans up
+from uuid import uuid4
 
 from support.gate_codes import issue
 from support.load import run_load, scan_body, scan_request
 
-NOW = datetime.now(UTC).isoformat()  # noqa: TID251 - the gate asks the same clock
+NOW = datetime.now(UTC).isoformat()
 
 
 def request_of(live_gate, code, *, scan_id=None, gate="hpam-1"):

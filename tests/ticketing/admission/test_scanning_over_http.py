@@ -1,14 +1,14 @@
 """A gate device's view: what it sends, what it hears, and what is in the books afterwards."""
 
 from datetime import UTC, datetime, time, timedelta
-from uuid import uuid4  # noqa: TID251 - tests make scans up
+from uuid import uuid4
 
 import pytest
 
 from kernel.access import Role
 from support.gate_codes import OTHER_KEY, code_of, issue, today
 
-NOW = datetime.now(UTC)  # noqa: TID251 - the gate asks the same clock
+NOW = datetime.now(UTC)
 
 
 def scan(live_gate, port, code, *, gate="hpam-1", scan_id=None, at=None, **more):

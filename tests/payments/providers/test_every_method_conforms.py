@@ -21,8 +21,8 @@ ACCOUNT = BankAccount("モミジ タロウ", "もみじ銀行", "0569", "本店"
 
 
 @pytest.fixture(params=NAMES)
-async def method(request, live):
-    found = connect_all(live.settings, SystemClock())
+async def method(request, till):
+    found = connect_all(till.settings, SystemClock())
     yield found[request.param]
     for each in found.values():
         await each.close()
@@ -60,10 +60,10 @@ async def test_opening_the_same_attempt_again_makes_nothing_new_where_it_says_so
             await method.open(wanted(prepared))
 
 
-async def test_what_is_paid_is_found_paid(method, live):
+async def test_what_is_paid_is_found_paid(method, till):
     found = await opened(method)
     before = SystemClock().now() - timedelta(seconds=2)
-    live.pay(found.pay_url)
+    till.pay(found.pay_url)
     finding = await method.query(found)
     assert isinstance(finding, Paid)
     assert finding.amount == Yen(510)
@@ -74,24 +74,24 @@ async def test_what_was_never_opened_is_not_there(method):
     assert await method.query(attempt(method)) == NotThere()
 
 
-async def test_what_is_given_up_cannot_be_paid(method, live):
+async def test_what_is_given_up_cannot_be_paid(method, till):
     found = await opened(method)
     await method.expire(found)
     assert await method.query(found) in (Over(), NotThere())
-    answer = live.client.post(f"{live.sandbox_url}/payers", json={"checkout_url": found.pay_url, "outcome": "pay"})
+    answer = till.client.post(f"{till.sandbox_url}/payers", json={"checkout_url": found.pay_url, "outcome": "pay"})
     assert answer.status_code == 422
 
 
-async def test_giving_up_what_is_paid_leaves_the_money_seen(method, live):
+async def test_giving_up_what_is_paid_leaves_the_money_seen(method, till):
     found = await opened(method)
-    live.pay(found.pay_url)
+    till.pay(found.pay_url)
     await method.expire(found)
     assert isinstance(await method.query(found), Paid)
 
 
-async def test_a_refund_under_one_id_is_one_refund(method, live):
+async def test_a_refund_under_one_id_is_one_refund(method, till):
     found = await opened(method)
-    live.pay(found.pay_url)
+    till.pay(found.pay_url)
     wish = RefundWanted(uuid4(), found, Yen(510), None, SystemClock().now())
     account = ACCOUNT if method.capabilities.refund == "bank_account" else None
     first = await method.refund(wish, account)
@@ -106,31 +106,31 @@ async def test_a_refund_under_one_id_is_one_refund(method, live):
             break
         eventually(lambda: False, 0.05)
     assert states[-1] == "settled"
-    booked = live.client.get(f"{live.sandbox_url}/books").json()[PROVIDER[method.capabilities.name]]
+    booked = till.client.get(f"{till.sandbox_url}/books").json()[PROVIDER[method.capabilities.name]]
     assert [row["refunded"] for row in booked["payments"]][-1] == 510
 
 
-async def test_maintenance_is_away_and_not_a_failure(method, live):
-    live.fault(PROVIDER[method.capabilities.name], "maintenance", "open")
+async def test_maintenance_is_away_and_not_a_failure(method, till):
+    till.fault(PROVIDER[method.capabilities.name], "maintenance", "open")
     with pytest.raises(Away):
         await method.open(wanted(attempt(method)))
 
 
-async def test_a_server_error_on_opening_is_ambiguous(method, live):
-    live.fault(PROVIDER[method.capabilities.name], "error_500", "open")
+async def test_a_server_error_on_opening_is_ambiguous(method, till):
+    till.fault(PROVIDER[method.capabilities.name], "error_500", "open")
     with pytest.raises(AmbiguousError):
         await method.open(wanted(attempt(method)))
 
 
-async def test_a_server_error_on_asking_concludes_nothing(method, live):
+async def test_a_server_error_on_asking_concludes_nothing(method, till):
     found = await opened(method)
-    live.fault(PROVIDER[method.capabilities.name], "error_500", "query")
+    till.fault(PROVIDER[method.capabilities.name], "error_500", "query")
     assert await method.query(found) == NoAnswer()
 
 
-async def test_a_provider_that_cannot_be_reached_concludes_nothing(method, live):
+async def test_a_provider_that_cannot_be_reached_concludes_nothing(method, till):
     nowhere = "http://127.0.0.1:9"
-    settings = live.settings.model_copy(
+    settings = till.settings.model_copy(
         update={"stripe_api_base": nowhere, "paypay_base_url": nowhere, "komoju_base_url": nowhere}
     )
     lost = connect_all(settings, SystemClock())
