@@ -166,10 +166,7 @@ async def _attempt(wired: Wiring, attempt_id: UUID, *, named: bool = False) -> s
     if lost and (awaited or named):
         # The answer to our call was lost: the same call under the same key tells what it made, or makes it once.
         with suppress(Away):
-            page = wired.checkout_url(charge.id)
-            opened = await charges.open_attempt(
-                wired.database, method, charge, attempt, pay_page=page, at=wired.clock.now()
-            )
+            opened = await charges.open_attempt(wired.database, method, charge, attempt, at=wired.clock.now())
             attempt = opened
     return await charges.ask_and_apply(wired.database, method, attempt.id, at=wired.clock.now())
 

@@ -104,13 +104,13 @@ async def _new_attempt(tx: Transaction, charge: Charge, attempt_id: UUID, at: da
 
 
 async def open_attempt(
-    database: Database, method: Method, charge: Charge, attempt: Attempt, *, pay_page: str, at: datetime
+    database: Database, method: Method, charge: Charge, attempt: Attempt, *, at: datetime
 ) -> Attempt:
     """Call the provider outside of any transaction, then write what it said.
 
     Raises Away when nothing was sent; an answer that did not come leaves the attempt unknown, to be asked about.
     """
-    wanted = Wanted(attempt, charge.description, charge.return_url, charge.locale, pay_page)
+    wanted = Wanted(attempt, charge.description, charge.return_url, charge.locale)
     try:
         opened = await method.open(wanted)
     except Away:

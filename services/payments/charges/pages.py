@@ -57,8 +57,7 @@ async def pay(request: Request, charge_id: UUID) -> Response:
     if attempt is not None and attempt.state in ASKED_ABOUT:
         await _hasten(wiring, attempt)
     page = method.capabilities.page
-    back = "back" in request.query_params  # from the provider's page: paid in all likelihood, and we are about to know
-    if alive and attempt is not None and page == "redirect" and not back:
+    if alive and attempt is not None and page == "redirect":
         return RedirectResponse(attempt.pay_url or charge.return_url, status_code=SEE_OTHER)
     over = charge.expires_at <= at
     context: dict[str, Any] = {
@@ -71,8 +70,8 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         "code": _code(attempt) if alive and page == "code" else None,
         "live": wiring.pages.assets.has("pay.js"),
     }
-    template = {"redirect": "pay_redirect.html", "code": "pay_code.html", "numbers": "pay_numbers.html"}[page]
-    return wiring.pages.render(request, template if alive else "pay_over.html", **context)
+    template = {"code": "pay_code.html", "numbers": "pay_numbers.html"}.get(page) if alive else None
+    return wiring.pages.render(request, template or "pay_over.html", **context)
 
 
 def _code(attempt: Attempt | None) -> str:
@@ -139,7 +138,6 @@ async def again(request: Request, charge_id: UUID) -> Response:
                 method,
                 prepared.charge,
                 prepared.attempt,
-                pay_page=wiring.checkout_url(charge_id),
                 at=wiring.clock.now(),
             )
     except Refusal as refusal:

@@ -102,10 +102,7 @@ async def post_charge(
     for former in prepared.superseded:
         await wiring.method(former.method).expire(former)
     if prepared.attempt is not None:
-        page = wiring.checkout_url(prepared.charge.id)
-        await actions.open_attempt(
-            wiring.database, method, prepared.charge, prepared.attempt, pay_page=page, at=wiring.clock.now()
-        )
+        await actions.open_attempt(wiring.database, method, prepared.charge, prepared.attempt, at=wiring.clock.now())
     else:
         response.status_code = 200
     return _answer(wiring, prepared.charge)

@@ -48,7 +48,6 @@ class Wanted:
     description: str
     return_url: str
     locale: str
-    pay_page: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class StripeCard:
             "client_reference_id": reference,
             "metadata": {"attempt": reference},
             "payment_intent_data": {"metadata": {"attempt": reference}},
-            "success_url": f"{wanted.pay_page}?back=1",
+            "success_url": wanted.return_url,
             "cancel_url": wanted.return_url,
             "expires_at": int(ends.timestamp()),
             "locale": "ja" if wanted.locale == "ja" else "en",
