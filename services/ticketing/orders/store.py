@@ -25,7 +25,7 @@ _TAKE = text(
 )
 _MAKE = text(
     "INSERT INTO slots (facility, pool, visit_date, starts_at, capacity) "
-    "VALUES (:facility, :pool, :visit_date, :starts_at, :capacity) ON CONFLICT DO NOTHING RETURNING capacity"
+    "VALUES (:facility, :pool, :visit_date, :starts_at, :capacity) ON CONFLICT DO NOTHING"
 )
 _LEFT = text(
     "SELECT capacity - taken AS remaining FROM slots WHERE facility = :facility AND pool = :pool "
@@ -80,10 +80,8 @@ async def take(tx: Transaction, place: Place) -> bool:
     parameters = _slot(place) | {"quantity": place.quantity}
     if (await tx.session.execute(_TAKE, parameters)).one_or_none() is not None:
         return True
-    # Full, or the first order of this slot: then its row is made and asked once more.
-    made = await tx.session.execute(_MAKE, _slot(place) | {"capacity": place.capacity})
-    if made.one_or_none() is None:
-        return False
+    # Full, or one of the first orders of this slot: then somebody makes its row, the others wait for it here.
+    await tx.session.execute(_MAKE, _slot(place) | {"capacity": place.capacity})
     return (await tx.session.execute(_TAKE, parameters)).one_or_none() is not None
 
 

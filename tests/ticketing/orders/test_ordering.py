@@ -1,7 +1,7 @@
 """Ordering over HTTP: prices, holds, idempotency, keys, and refusals that say what to do."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 import httpx
 import pytest
@@ -9,6 +9,8 @@ import pytest
 from kernel.access import Role
 from support.selling import close_shop, open_shop, place, wish
 from ticketing.app import create_app
+from ticketing.facilities.model import Place
+from ticketing.orders.store import take
 
 
 async def test_an_order_holds_places_and_says_where_to_pay(shop, web):
@@ -101,6 +103,22 @@ async def test_nobody_is_sold_a_place_twice_however_many_ask_at_once(ticketing_u
     assert {answer.status_code for answer in answers} == {201, 409}
     assert shop.taken() == {("bunka", "hall"): 520}
     await close_shop(shop)
+
+
+async def test_the_first_orders_of_a_day_all_find_room_when_they_come_at_once(shop):
+    place = Place("hpam", "main", date(2026, 12, 20), time(0), 2, 3000)
+    async with shop.wiring.database.transaction("first") as first:
+        assert await take(first, place)  # has made the slot's row, and has not committed
+
+        async def second():
+            async with shop.wiring.database.transaction("second") as tx:
+                return await take(tx, place)
+
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    assert await waiting
+    assert shop.query("SELECT taken FROM slots WHERE visit_date = '2026-12-20'") == [(4,)]
 
 
 async def test_the_same_key_gives_the_same_order(shop, web):
