@@ -174,7 +174,13 @@ def demo(environment: Mapping[str, str], *, orders: int, seed: int, concurrency:
         raise CannotStartError("--orders and --concurrency take a number from 1 up.")
     _, running = find_running(environment)
     tokens = {role: token(environment, role=role, facilities=[]) for role in ("gate", "accounting")}
-    return asyncio.run(_demo(running, tokens, orders=orders, seed=seed, concurrency=concurrency))
+    try:
+        return asyncio.run(_demo(running, tokens, orders=orders, seed=seed, concurrency=concurrency))
+    except* CannotStartError as several:
+        refused: BaseException = several
+    while isinstance(refused, BaseExceptionGroup):
+        refused = refused.exceptions[0]  # One visitor's trouble is told; the others were stopped by it.
+    raise refused
 
 
 async def _demo(running: Running, tokens: dict[str, str], *, orders: int, seed: int, concurrency: int) -> int:
