@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
-# Makes this Compose installation's secrets once, owned by the user that the containers run as.
+# Makes this Compose installation's own keys and passwords once, owned by the user that the containers run as.
+# What is there stays. Usage: init.sh, with the image momiji:local built; MOMIJI_COMPOSE_HOME names another folder.
 set -euo pipefail
-cd "$(dirname "$0")"
-mkdir -p home
-docker run --rm --user 0 --entrypoint python3 -v "$PWD/home:/home/momiji" momiji:local -c '
-import os, runpy, sys
-sys.path[:0] = []
-sys.argv = ["prepare", "/home/momiji"]
-try:
-    runpy.run_module("console.prepare", run_name="__main__")
-except SystemExit as ended:
-    code = ended.code
-for folder, _, files in os.walk("/home/momiji"):
-    for name in [folder, *(os.path.join(folder, file) for file in files)]:
-        os.chown(name, 10001, 10001)
+home=${MOMIJI_COMPOSE_HOME:-$(cd "$(dirname "$0")" && pwd)/home}
+mkdir -p "$home"
+docker run --rm --network none --user 0 --entrypoint python -v "$home:/home/momiji" momiji:local -c '
+import os, secrets, sys
+from pathlib import Path
+
+from console.prepare import main
+
+home = Path("/home/momiji")
+code = main([str(home)])
+database = home / "secrets" / "database"
+database.mkdir(exist_ok=True)
+if not (database / "password").exists():
+    (database / "password").write_text(secrets.token_urlsafe(32))
+# Read by every PostgreSQL client itself: the password is in no address, environment or log.
+(database / "pgpass").write_text("postgres:5432:*:momiji:" + (database / "password").read_text() + "\n")
+for file in [home, *home.rglob("*")]:
+    os.chown(file, 10001, 10001)
 sys.exit(code)
-'
+' >/dev/null
+echo "Secrets are in $home/secrets, first sign-ins in $home/sign-ins.txt (readable by root and the containers only)."
