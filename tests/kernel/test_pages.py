@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -51,32 +52,41 @@ PACKAGES = ["kernel", "ticketing", "payments", "reconciliation"]
 MESSAGE = re.compile(r"""\b_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*\)""")
 
 
-def _words(package):
+PLURAL = re.compile(r"""\bngettext\(\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)",""")
+
+
+def _messages(package):
+    """Return (msgids, translations) of each message; two msgids where there is a plural."""
     file = SERVICES / package / ("web/words" if package == "kernel" else "words") / "ja.po"
     if not file.exists():
-        return {}
+        return []
     with file.open("rb") as opened:
-        return {
-            (message.id if isinstance(message.id, str) else message.id[0]): message.string
+        return [
+            tuple([said] if isinstance(said, str) else list(said) for said in (message.id, message.string))
             for message in read_po(opened, locale="ja")
             if message.id
-        }
+        ]
+
+
+def _words(package):
+    return {said: translations for said_all, translations in _messages(package) for said in said_all}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_word_on_a_page_is_there_in_japanese(package):
     known = _words("kernel") | _words(package)
     missing = {
-        f"{template.relative_to(SERVICES)}: {double or single}"
+        f"{template.relative_to(SERVICES)}: {said}"
         for template in (SERVICES / package).rglob("*.html")
-        for double, single in MESSAGE.findall(template.read_text(encoding="utf-8"))
-        if not known.get((double or single).replace('\\"', '"').replace("\\'", "'"))
+        for pattern in (MESSAGE, PLURAL)
+        for said in chain.from_iterable(pattern.findall(template.read_text(encoding="utf-8")))
+        if said and not all(known.get(said.replace('\\"', '"').replace("\\'", "'"), [""]))
     }
     assert not missing
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_translation_keeps_the_message_s_fields(package):
-    for message, words in _words(package).items():
-        for each in [words] if isinstance(words, str) else words:
-            assert set(re.findall(r"{\w+}", each)) <= set(re.findall(r"{\w+}", message)), message
+    for said, translations in _messages(package):
+        for each in translations:
+            assert set(re.findall(r"{\w+}", each)) <= set(re.findall(r"{\w+}", " ".join(said))), said

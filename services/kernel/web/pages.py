@@ -109,6 +109,7 @@ class Pages:
                 language=language,
                 languages=LANGUAGES,
                 asset=self.assets.url,
+                has_asset=self.assets.has,
                 _=words.gettext,
                 gettext=words.gettext,
                 ngettext=words.ngettext,

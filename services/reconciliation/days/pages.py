@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse
 from kernel.access import Principal, Role
 from kernel.clock import business_date, new_id
 from kernel.money import Yen
-from kernel.refusals import Forbidden, NotFound, Refusal, Unauthenticated
+from kernel.refusals import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
@@ -124,7 +124,6 @@ def _common(wiring: Wiring, request: Request, principal: Principal, names: dict[
     return {
         "principal": principal,
         "keeps_books": principal.role in {Role.ACCOUNTING, Role.ADMIN},
-        "has_asset": wiring.pages.assets.has,
         "facility": lambda code: name_of(names, code, tag),
         "method": lambda code: words(method_message(code)),
     }
@@ -234,7 +233,7 @@ async def resolve(request: Request, discrepancy_id: UUID) -> Response:
     return await _for_reader(request, page)
 
 
-class ReasonMissing(Refusal):
+class ReasonMissing(Invalid):
     """Nothing was written down."""
 
     slug = "reason-missing"
