@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/momiji
 mkdir -p "$cache"
+for variable in "${!MOMIJI_@}"; do unset "$variable"; done # the proof is of the file's own values
 exec 9>"$cache/prove-compose.lock"
 flock -n 9 || { echo "Another proof runs on this machine; wait for it to end."; exit 1; }
 
@@ -41,7 +42,7 @@ cleanup() {
     fi
   fi
   if [ -n "$engine" ]; then
-    docker image prune -f >/dev/null 2>&1 || true
+    docker image prune -f --filter until=168h >/dev/null 2>&1 || true
     kill "$engine" 2>/dev/null || true
     wait "$engine" 2>/dev/null || true
     umount "$work"/exec/netns/* 2>/dev/null || true # which an engine leaves behind
