@@ -9,7 +9,7 @@ from datetime import date, time, timedelta
 from babel.dates import format_date, get_day_names
 from fastapi import APIRouter, Request, Response
 
-from kernel.clock import business_date, new_id
+from kernel.clock import JAPAN, business_date, new_id
 from kernel.money import ZERO
 from kernel.problems import status_of
 from kernel.refusals import Malformed, Refusal
@@ -227,6 +227,9 @@ async def _choose(request: Request, code: str, text: str, chosen: Chosen) -> Res
         }
     )
     quoted, problem = _quoted(request, facility, day, chosen)
+    closes = _closes(facility, day, holidays)
+    wall_time = at.astimezone(JAPAN).time() if day == sale.today else time.min
+    with_room = [starts_at for starts_at, places in slots if places]
     return _page(
         request,
         "choose.html",
@@ -234,7 +237,7 @@ async def _choose(request: Request, code: str, text: str, chosen: Chosen) -> Res
         visit_date=day,
         shelves=shelves,
         slots=slots,
-        slot=chosen.slot or next((starts_at for starts_at, places in slots if places), None),
+        slot=chosen.slot or next((starts_at for starts_at in with_room if starts_at >= wall_time), None),
         prices=table,
         all_free=not any(amount for p in table.values() for c in p.values() for s in c.values() for _, amount in s),
         free_day=_free(facility, day, holidays),
@@ -244,7 +247,8 @@ async def _choose(request: Request, code: str, text: str, chosen: Chosen) -> Res
         payeasy=_payeasy_in_time(wiring, day),
         payeasy_until=wiring.rules.holds.payeasy_until,
         tickets_max=wiring.rules.tickets_max,
-        closes=_closes(facility, day, holidays),
+        closes=closes,
+        has_closed=closes is not None and wall_time >= closes[1],
         today=sale.today,
     )
 

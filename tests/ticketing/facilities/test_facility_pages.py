@@ -118,6 +118,14 @@ async def test_pay_easy_is_not_offered_for_today_and_says_why(web):
     assert "disabled" not in await page(web, "/f/hpam/2026-11-26", headers=JA)
 
 
+async def test_an_evening_visitor_is_told_that_today_is_over(web, shop):
+    address = "/f/hpam/2026-11-23"
+    assert "本日の開館時間は終わりました" not in await page(web, address)
+    shop.clock.move(hours=8)  # 18:00, an hour after closing
+    assert "本日の開館時間は終わりました" in await page(web, address)
+    assert "本日の開館時間は終わりました" not in await page(web, "/f/hpam/2026-11-24")
+
+
 async def test_a_free_facility_asks_for_no_payment(web):
     text = await page(web, "/f/kenminnomori/2026-11-26", headers=JA)
     assert 'type="radio" name="method"' not in text
