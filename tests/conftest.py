@@ -65,17 +65,29 @@ def fresh_database(postgres):
         postgres.drop(url)
 
 
+def _new_broker():
+    if can_run_java():
+        return KafkaBroker()
+    if REQUIRE_ALL:
+        pytest.fail("Java and Maven are needed for the real Kafka; deploy/prepare-tests.sh installs them as root.")
+    return WheelBroker()
+
+
 @pytest.fixture(scope="session")
 def kafka_server():
     """Yield a running broker: Apache Kafka, or the wheel's where there is no Java."""
-    if can_run_java():
-        broker = KafkaBroker()
-    elif REQUIRE_ALL:
-        pytest.fail("Java and Maven are needed for the real Kafka; deploy/prepare-tests.sh installs them as root.")
-    else:
-        broker = WheelBroker()
+    broker = _new_broker()
     broker.start()
     yield broker
+    broker.remove()
+
+
+@pytest.fixture
+def own_kafka_broker():
+    """Yield the bootstrap address of a broker that no other test has written to."""
+    broker = _new_broker()
+    broker.start()
+    yield broker.bootstrap
     broker.remove()
 
 

@@ -1,5 +1,6 @@
 """The whole line as people walk it: buy with each method, enter once, be refused, and be found in the accounts."""
 
+import csv
 import io
 import re
 import shutil
@@ -107,6 +108,15 @@ def codes_of(page):
     return found
 
 
+def received_by_card(report, facility):
+    """Return the yen that a 収納日計表 says a facility received by card."""
+    with report.open(encoding="utf-8-sig", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    assert {row["施設名"] for row in rows} >= {facility["name"]["ja"]}
+    mine = [row for row in rows if row["施設コード"] == facility["code"] and row["決済方法"] == "クレジットカード"]
+    return sum(int(row["収納額"]) for row in mine)
+
+
 @pytest.mark.parametrize(
     ("method", "days_ahead", "locale", "viewport"),
     [
@@ -138,11 +148,17 @@ def test_buying_without_javascript(momiji, browser):
 
 
 def test_a_bought_ticket_enters_once_and_is_found_in_the_day_s_report(momiji, playwright, browser, tmp_path):
+    bearer = momiji.token("accounting")
+    rows = momiji.get_json("reconciliation", f"/v1/days/{today()}", token=bearer)["rows"]
     visitor = new_page(browser)
     facility, offer = choose(visitor, momiji, today(), "stripe_card", people=1)
+    before = sum(
+        row["captured"] for row in rows if (row["facility"], row["method"]) == (facility["code"], "stripe_card")
+    )
     pay(visitor, momiji, "stripe_card")
     visitor.wait_for_url(re.compile("/orders/"))
     (code,) = codes_of(visitor)
+    number = re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", visitor.locator("main").inner_text()).group()
 
     video = write_camera(tmp_path / "gate.mjpeg", [Shot(None, 1), Shot(code, 4), Shot(None, 4)])
     gate = playwright.chromium.launch(executable_path=str(CHROMIUM), args=chromium_arguments(video))
@@ -175,9 +191,11 @@ def test_a_bought_ticket_enters_once_and_is_found_in_the_day_s_report(momiji, pl
         accountant.locator('a[href*="/v1/exports/daily_receipts_csv?"]').first.click()
     report = tmp_path / "report.csv"
     fetched.value.save_as(report)
-    text = report.read_text(encoding="utf-8-sig")
-    assert facility["name"]["ja"] in text
-    assert str(offer["price"]) in text
+    assert received_by_card(report, facility) == before + offer["price"]
+    accountant.fill('input[name="number"]', number)
+    accountant.keyboard.press("Enter")
+    expect(accountant.locator("main")).to_contain_text("入場しました")
+    assert_fit(accountant)
 
 
 def test_an_order_that_is_cancelled_gives_the_money_back(momiji, browser):

@@ -20,8 +20,8 @@ def test_two_hundred_orders_agree_to_the_yen(momiji):
 
 @pytest.mark.slow
 @pytest.mark.kafka
-def test_two_hundred_orders_agree_to_the_yen_on_kafka(momiji_home, kafka_broker):
-    installation = new_installation(momiji_home, MOMIJI_STREAM="kafka", MOMIJI_KAFKA_BOOTSTRAP=kafka_broker)
+def test_two_hundred_orders_agree_to_the_yen_on_kafka(momiji_home, own_kafka_broker):
+    installation = new_installation(momiji_home, MOMIJI_STREAM="kafka", MOMIJI_KAFKA_BOOTSTRAP=own_kafka_broker)
     installation.start()
     try:
         done = installation.run("demo", "--orders", "200", timeout=280)

@@ -8,7 +8,8 @@ from babel.messages.pofile import read_po
 from reconciliation.days.wording import FACTS, KINDS, METHODS
 from reconciliation.discrepancies.model import EXPLANATIONS
 
-SERVICE = Path(__file__).parents[2] / "services" / "reconciliation"
+SERVICES = Path(__file__).parents[2] / "services"
+SERVICE = SERVICES / "reconciliation"
 
 
 def said_in_templates():
@@ -26,7 +27,9 @@ def said_in_python():
 
 
 def test_every_message_has_its_japanese():
-    with (SERVICE / "words" / "ja.po").open("rb") as opened:
-        catalogue = read_po(opened, locale="ja")
-    known = {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue if message.string}
+    known = set()
+    for file in (SERVICE / "words" / "ja.po", SERVICES / "kernel" / "web" / "words" / "ja.po"):
+        with file.open("rb") as opened:
+            catalogue = read_po(opened, locale="ja")
+        known |= {each.id if isinstance(each.id, str) else each.id[0] for each in catalogue if each.string}
     assert {*said_in_templates(), *said_in_python()} - known == set()

@@ -34,7 +34,7 @@ def attempt(method):
 
 
 def wanted(attempt):
-    return Wanted(attempt, "縮景園", "http://127.0.0.1:8101/orders/1", "ja", "http://127.0.0.1:8102/pay/1")
+    return Wanted(attempt, "縮景園", "http://127.0.0.1:8101/orders/1", "ja")
 
 
 async def opened(method):
