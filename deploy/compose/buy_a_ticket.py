@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import ssl
 import subprocess
 import sys
 import time
 from datetime import timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -130,6 +132,9 @@ def main() -> None:
     """Buy, pay, enter, be refused, and find it in the accounts; the payments worker dies on the way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--compose", default="docker compose", help="the command, with its -p")
+    parser.add_argument(
+        "--kept", type=Path, help="remember the order there; if the file is there, look for its order first"
+    )
     parser.add_argument("--port", type=int, default=8443, help="where Caddy listens on this machine")
     chosen = parser.parse_args()
     compose = Compose(shlex.split(chosen.compose))
@@ -141,7 +146,13 @@ def main() -> None:
     for name, door in (("ticketing", tickets), ("payments", pay), ("reconciliation", accounts)):
         until(f"{name} is ready behind Caddy, over TLS", lambda door=door: door.ask("GET", "/readyz").is_success)
 
+    gate = {"Authorization": f"Bearer {compose.token('gate')}"}
+    accountant = {"Authorization": f"Bearer {compose.token('accounting')}"}
     today = SystemClock().now().astimezone(JAPAN).date().isoformat()
+    before = _totals(accounts, today, accountant)
+    if chosen.kept and chosen.kept.exists():
+        look_for(tickets, json.loads(chosen.kept.read_text()), gate)
+        say(f"the accounts still say {before['sold']} yen sold")
     order = place(tickets, today)
 
     container = compose.run("ps", "-q", VICTIM)
@@ -164,25 +175,41 @@ def main() -> None:
     bought = until("order confirmed", confirmed)["tickets"]
     say(f"{len(bought)} tickets issued, the first code {bought[0]['code'][:24]}…")
 
-    gate = {"Authorization": f"Bearer {compose.token('gate')}"}
-    answers = []
-    for _ in range(2):
-        scan = {"scan_id": str(new_id()), "code": bought[0]["code"], "scanned_at": SystemClock().now().isoformat()}
-        answer = tickets.ask("POST", f"/v1/gates/{GATE}/scans", headers=gate, json=scan).json()
-        answers.append((answer.get("decision"), answer.get("reason")))
+    answers = [scan(tickets, bought[0]["code"], gate) for _ in range(2)]
     if answers != [("admit", "ok"), ("refuse", "already_admitted")]:
         sys.exit(f"The gate answered {answers}")
     say("admitted at the gate once, refused the second time")
 
-    accountant = {"Authorization": f"Bearer {compose.token('accounting')}"}
-    expected = {"sold": order["total"], "captured": order["total"], "admitted": 1}
+    more = {"sold": order["total"], "captured": order["total"], "admitted": 1}
+    expected = {name: before[name] + plus for name, plus in more.items()}
+    until(
+        f"the accounts of {today} say sold = captured = {expected['sold']} yen, {expected['admitted']} admitted",
+        lambda: _totals(accounts, today, accountant) == expected,
+    )
+    if chosen.kept:
+        chosen.kept.write_text(json.dumps({"id": order["id"], "key": order["key"], "code": bought[0]["code"]}))
 
-    def accounted() -> bool:
-        answer = accounts.ask("GET", f"/v1/days/{today}", headers=accountant)
-        totals = answer.raise_for_status().json()["totals"]
-        return {name: totals[name] for name in expected} == expected
 
-    until(f"the accounts of {today} say sold = captured = {order['total']} yen, 1 admitted", accounted)
+def scan(tickets: FrontDoor, code: str, gate: dict[str, str]) -> tuple[str, str]:
+    """Hold a code before the gate; return its decision and its reason."""
+    said = {"scan_id": str(new_id()), "code": code, "scanned_at": SystemClock().now().isoformat()}
+    answer = tickets.ask("POST", f"/v1/gates/{GATE}/scans", headers=gate, json=said).json()
+    return answer.get("decision", ""), answer.get("reason", str(answer))
+
+
+def look_for(tickets: FrontDoor, kept: dict[str, str], gate: dict[str, str]) -> None:
+    """Find an order of an earlier run as it was: confirmed, and its ticket used."""
+    answer = tickets.ask("GET", f"/v1/orders/{kept['id']}", headers={"X-Order-Key": kept["key"]})
+    if not answer.is_success or answer.json()["status"] != "confirmed":
+        sys.exit(f"The earlier order is not as it was: {answer.status_code} {answer.text[:500]}")
+    if (verdict := scan(tickets, kept["code"], gate)) != ("refuse", "already_admitted"):
+        sys.exit(f"The gate forgot who came: {verdict}")
+    say("the earlier order is confirmed still, and its used ticket is refused still")
+
+
+def _totals(accounts: FrontDoor, day: str, accountant: dict[str, str]) -> dict[str, int]:
+    totals = accounts.ask("GET", f"/v1/days/{day}", headers=accountant).raise_for_status().json()["totals"]
+    return {name: totals[name] for name in ("sold", "captured", "admitted")}
 
 
 def _authority(compose: Compose) -> str | None:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves docker-compose.yml: starts an engine if none runs, builds stand-ins where nothing can be pulled, runs the
-# whole installation on Kafka behind Caddy, buys a ticket through it, enters with it, and reads the accounts.
+# whole installation on Kafka behind Caddy, buys a ticket through it, enters with it, reads the accounts; backs up,
+# removes, restores and buys again.
 # Leaves nothing running; engine data and stand-ins stay in ~/.cache/momiji for the next time. 'make prove-compose'.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,6 +14,7 @@ flock -n 9 || { echo "Another proof runs on this machine; wait for it to end."; 
 work=$(mktemp -d)
 engine=
 compose=
+quietly() { timeout 300 "$@" >"$work/step.log" 2>&1 || { tail -20 "$work/step.log"; exit 1; }; }
 say() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
 
 logs_of_the_failed() { # every container that is not well, else all of them
@@ -37,8 +39,8 @@ cleanup() {
     say "Taking it down …"
     $compose --profile sandbox --profile tools down -v --remove-orphans >/dev/null 2>&1 || true
     # What the containers' user owns, only root removes.
-    if [ -d "$work/home" ] && [ "$(id -u)" != 0 ]; then
-      docker run --rm --user 0 --entrypoint rm -v "$work:/work" momiji:local -rf /work/home >/dev/null 2>&1 || true
+    if [ "$(id -u)" != 0 ]; then
+      docker run --rm --user 0 --entrypoint rm -v "$work:/work" momiji:local -rf /work/home /work/restored /work/backup >/dev/null 2>&1 || true
     fi
   fi
   if [ -n "$engine" ]; then
@@ -101,7 +103,16 @@ say "Making this proof's own secrets …"
 deploy/compose/init.sh >/dev/null
 $compose --profile sandbox --profile tools down -v --remove-orphans >/dev/null 2>&1 || true
 say "Starting everything …"
-$compose --profile sandbox up -d >"$work/up.log" 2>&1 || { tail -20 "$work/up.log"; exit 1; }
+quietly $compose --profile sandbox up -d
 say "Buying a ticket through Caddy …"
-.venv/bin/python deploy/compose/buy_a_ticket.py --compose "$compose" --port "$MOMIJI_HTTPS_PORT"
-say "Compose is proved: bought, paid, entered once, refused the second time, in the accounts."
+.venv/bin/python deploy/compose/buy_a_ticket.py --compose "$compose" --port "$MOMIJI_HTTPS_PORT" --kept "$work/order.json"
+say "Backing up, removing everything, restoring …"
+export COMPOSE=$compose
+quietly deploy/compose/backup.sh "$work/backup"
+quietly $compose --profile sandbox --profile tools down -v --remove-orphans
+export MOMIJI_COMPOSE_HOME=$work/restored
+quietly deploy/compose/restore.sh "$work/backup"
+quietly $compose --profile sandbox up -d
+say "Buying again in what was restored …"
+.venv/bin/python deploy/compose/buy_a_ticket.py --compose "$compose" --port "$MOMIJI_HTTPS_PORT" --kept "$work/order.json"
+say "Compose is proved: bought, paid, entered once, refused the second time, in the accounts; all of it restored."
