@@ -58,7 +58,7 @@ trap 'exit 130' INT TERM
 if ! docker info >/dev/null 2>&1; then
   [ "$(id -u)" = 0 ] || { echo "No Docker engine answers. Start one, or run this as root, which starts its own."; exit 1; }
   missing=()
-  for program in dockerd:docker.io docker:docker.io docker-compose:docker-compose debootstrap:debootstrap iptables:iptables setcap:libcap2-bin; do
+  for program in dockerd:docker.io docker:docker.io docker-compose:docker-compose debootstrap:debootstrap iptables:iptables setcap:libcap2-bin mvn:maven; do
     command -v "${program%%:*}" >/dev/null || missing+=("${program##*:}")
   done
   if ((${#missing[@]})); then

@@ -19,6 +19,9 @@ stood_in() { # the image is missing, or was made here
 }
 build() { docker build -q -t "$1" -f "$2" "$3" >/dev/null 2>"$stage/build.log" || { cat "$stage/build.log"; exit 1; }; }
 
+for program in debootstrap:debootstrap setcap:libcap2-bin mvn:maven; do
+  command -v "${program%%:*}" >/dev/null || { echo "${program%%:*} is missing: sudo apt-get install ${program##*:}"; exit 1; }
+done
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$cache"
