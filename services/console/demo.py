@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -85,8 +86,7 @@ class Visitor:
             if visit.abandons:
                 self._tally.abandoned += 1
                 return
-            url = await self._checkout_url(order, own, visit)
-            await self._post(f"{self._running.url('sandbox')}/payers", {"checkout_url": url, "outcome": "pay"})
+            await self._pay(order, own, visit)
         confirmed = await self._until(order["id"], own, "confirmed")
         self._tally.orders[visit.method if order["total"] else "free"] += 1
         self._tally.sold += order["total"]
@@ -101,19 +101,26 @@ class Visitor:
         elif visit.day == business_date(datetime.now(UTC)):  # noqa: TID251 - the demo is an edge
             await self._enter(visit, confirmed["tickets"])
 
-    async def _checkout_url(self, order: dict[str, Any], own: dict[str, str], visit: Visit) -> str:
+    async def _pay(self, order: dict[str, Any], own: dict[str, str], visit: Visit) -> None:
+        """Pay on the page that the order leads to; after a crash on the way, ask for another page as a visitor does."""
+        address = f"{self._running.url('ticketing')}/v1/orders/{order['id']}"
+        payers = f"{self._running.url('sandbox')}/payers"
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not order.get("checkout_url"):
+        trouble = "none was opened"
+        while order["status"] == "awaiting_payment":
+            try:
+                if order.get("checkout_url"):
+                    await self._post(payers, {"checkout_url": order["checkout_url"], "outcome": "pay"})
+                    return
+            except CannotStartError as refused:
+                trouble = str(refused)
             if time.monotonic() > deadline:
-                raise CannotStartError(f"No payment page was opened for order {order['number']}.")
+                raise CannotStartError(f"No page to pay order {order['number']}: {trouble}")
             await asyncio.sleep(0.5)
-            await self._post(
-                f"{self._running.url('ticketing')}/v1/orders/{order['id']}/charge",
-                {"method": visit.method},
-                headers=own | {"Idempotency-Key": str(new_id())},
-            )
-            order = await self._get(f"{self._running.url('ticketing')}/v1/orders/{order['id']}", own)
-        return str(order["checkout_url"])
+            with suppress(CannotStartError):  # Refused when it is paid by now, which the order itself tells.
+                again = own | {"Idempotency-Key": str(new_id())}
+                await self._post(f"{address}/charge", {"method": visit.method}, headers=again)
+            order = await self._get(address, own)
 
     async def _enter(self, visit: Visit, tickets: list[dict[str, Any]]) -> None:
         gate = f"{self._running.url('ticketing')}/v1/gates/{visit.facility}-1/scans"

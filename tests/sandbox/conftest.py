@@ -99,7 +99,7 @@ def catcher():
                 self.end_headers()
                 return
             page = catcher.page.encode()
-            self.send_response(200)
+            self.send_response(503 if self.path.startswith("/away") else 200)
             self.send_header("content-type", "text/html; charset=utf-8")
             self.send_header("content-length", str(len(page)))
             self.end_headers()

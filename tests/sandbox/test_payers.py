@@ -143,6 +143,11 @@ def test_a_page_without_a_payment_and_endless_redirects_end(live):
     assert "redirects" in live.pay(f"{base}/redirect").json()["detail"]
 
 
+def test_a_page_in_trouble_may_be_tried_again(live):
+    answer = live.pay(f"http://127.0.0.1:{live.catcher.port}/away")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/page-away")
+
+
 def test_an_unknown_payment_or_outcome_is_refused(live):
     assert live.pay(f"{live.url}/stripe/pay/cs_test_nobody").status_code == 422
     assert live.pay(session(live), "steal").status_code == 422

@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from kernel.refusals import Invalid
+from kernel.refusals import Invalid, Unavailable
 from sandbox.settings import SandboxSettings
 
 REDIRECTS_MAX = 5
@@ -26,6 +26,13 @@ class NothingToPay(Invalid):
         "No payment of this sandbox was found behind {url} ({reason}). Send the checkout_url of an open charge, "
         "or one of this sandbox's own addresses, such as {base}/stripe/pay/…."
     )
+
+
+class PageAway(Unavailable):
+    """The page to pay has trouble of its own just now."""
+
+    slug = "page-away"
+    advice = "The page at {at} answered {status}. Nothing was paid; try again in a moment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class Finder:
                 answer = await self._browser().get(self._internal(at), headers={"accept": "text/html"})
             except (httpx.HTTPError, httpx.InvalidURL) as problem:
                 raise self._nothing(url, f"{type(problem).__name__} at {at}") from None
+            if answer.is_server_error:
+                raise PageAway(at=at, status=answer.status_code)
             if answer.is_redirect:
                 at = urljoin(at, answer.headers["location"])
                 continue
