@@ -8,7 +8,7 @@ compose=${COMPOSE:-docker compose}
 target=${1:?Name the folder to write to.}
 home=${MOMIJI_COMPOSE_HOME:-$PWD/deploy/compose/home}
 [ ! -e "$target" ] || { echo "$target is there already. Choose another name."; exit 1; }
-mkdir -m 700 -p "$target"
+mkdir -m 700 "$target"
 target=$(cd "$target" && pwd)
 
 keep() { # NAME, then options that mount it, then what to archive

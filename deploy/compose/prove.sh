@@ -3,6 +3,7 @@
 # whole installation on Kafka behind Caddy, buys a ticket through it, enters with it, reads the accounts; backs up,
 # removes, restores and buys again.
 # Leaves nothing running; engine data and stand-ins stay in ~/.cache/momiji for the next time. 'make prove-compose'.
+# shellcheck disable=SC2086 # the Compose command is several words on purpose
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/momiji
@@ -25,7 +26,9 @@ logs_of_the_failed() { # every container that is not well, else all of them
     state=$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' "$id")
     case $state in "exited 0 0 " | "running 0 0 " | "running 0 0 healthy" | "running 0 0 starting") ;; *) failed+=("$id") ;; esac
   done
-  for id in ${failed[@]:-$ids}; do
+  # shellcheck disable=SC2206 # ids are words
+  ((${#failed[@]})) || failed=($ids)
+  for id in "${failed[@]}"; do
     echo "--- $(docker inspect -f '{{.Name}}: {{.State.Status}}, exit code {{.State.ExitCode}}, started again {{.RestartCount}} times' "$id")"
     docker logs --tail 30 "$id" 2>&1 | cut -c1-600
   done
@@ -35,7 +38,7 @@ cleanup() {
   code=$?
   trap - EXIT INT TERM
   if [ -n "$compose" ]; then
-    [ $code = 0 ] || logs_of_the_failed
+    [ $code = 0 ] || [ $code = 130 ] || logs_of_the_failed
     say "Taking it down …"
     $compose --profile sandbox --profile tools down -v --remove-orphans >/dev/null 2>&1 || true
     # What the containers' user owns, only root removes.
@@ -70,7 +73,8 @@ if ! docker info >/dev/null 2>&1; then
   say "Starting a Docker engine of our own …"
   export DOCKER_HOST=unix://$work/docker.sock
   mkdir -p "$cache/docker"
-  dockerd --data-root "$cache/docker" --exec-root "$work/exec" -H "$DOCKER_HOST" --pidfile "$work/pid" >"$work/dockerd.log" 2>&1 9>&- &
+  # In a session of its own: Ctrl-C must not end it before the containers are taken down.
+  setsid dockerd --data-root "$cache/docker" --exec-root "$work/exec" -H "$DOCKER_HOST" --pidfile "$work/pid" >"$work/dockerd.log" 2>&1 9>&- &
   engine=$!
   for _ in $(seq 150); do
     docker info >/dev/null 2>&1 && break

