@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,18 +19,20 @@ log = logging.getLogger(__name__)
 
 RESTART_SECONDS_MIN = 0.2
 RESTART_SECONDS_MAX = 5.0
+NICE = 10
 CALM_SECONDS = 30.0  # A process that ran this long starts again with the shortest delay.
 STOP_SECONDS_MAX = 8.0
 
 
 @dataclass(slots=True)
 class Child:
-    """One process that is to run for as long as the installation does."""
+    """One process that is to run for as long as the installation does; `gives_way`: others get the processor first."""
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
     log_file: Path
+    gives_way: bool = False
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restart_at: float | None = None
@@ -47,6 +51,8 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops things in order.
             )
+        if self.gives_way:
+            _give_way(self.process.pid)
         self.started_at = time.monotonic()
         self.restart_at = None
 
@@ -66,6 +72,13 @@ class Child:
         log.warning("a process ended and is started again", extra={"child": self.name, "code": code})
         self.restart_at = now + self.delay_seconds
         self.delay_seconds = min(self.delay_seconds * 2, RESTART_SECONDS_MAX)
+
+
+def _give_way(pid: int) -> None:
+    """Lower a process's priority, and that of its session where the kernel shares time between sessions first."""
+    with suppress(OSError):  # It ended at once, or may not be changed: then it shares equally.
+        os.setpriority(os.PRIO_PROCESS, pid, NICE)
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICE), encoding="ascii")  # sched(7)
 
 
 def stop_all(children: Sequence[Child]) -> None:

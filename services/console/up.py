@@ -89,7 +89,9 @@ def _children(
     def child(kind: str, service: str) -> Child:
         told = dict(environment) | installation.environment_of(service, running, urls)
         name = service if kind == "serve" else f"{service}-work"
-        return Child(name, (kind, service), told, installation.logs / f"{name}.log")
+        # Visitors and gates first: in a rush the ledger follows a few seconds later.
+        gives_way = name == "reconciliation-work"
+        return Child(name, (kind, service), told, installation.logs / f"{name}.log", gives_way)
 
     return [
         child("serve", "sandbox"),

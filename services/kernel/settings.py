@@ -26,7 +26,12 @@ class Settings(BaseSettings):
     Secrets may also lie as files named momiji_<name> in the folder MOMIJI_SECRETS_DIR.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MOMIJI_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MOMIJI_",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # Inputs are secrets; errors end in logs.
+    )
 
     environment: Environment = Environment.DEVELOPMENT
     secrets_dir: Path | None = None

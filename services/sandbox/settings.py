@@ -18,7 +18,9 @@ class SandboxSettings(BaseSettings):
     Raises ValueError (pydantic's ValidationError) in production.
     """
 
-    model_config = SettingsConfigDict(env_prefix="MOMIJI_SANDBOX_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MOMIJI_SANDBOX_", extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Field(
         default=Environment.DEVELOPMENT, validation_alias=AliasChoices("environment", "MOMIJI_ENVIRONMENT")
