@@ -17,6 +17,7 @@ from console.postgres import DATABASE_USER, EmbeddedPostgres
 from console.tokens import token
 
 READY_SECONDS_MAX = 90
+SETTLE_SECONDS_MAX = 120.0
 
 
 class BenchPlace:
@@ -61,6 +62,19 @@ class BenchPlace:
     def token(self, role: str) -> str:
         """Return a staff token for this installation."""
         return token(self.environment, role=role, facilities=[])
+
+    def settle(self) -> None:
+        """Wait until what was done before has reached the ledger, so that it is not measured again."""
+        seen = (-1, -1)
+        deadline = time.monotonic() + SETTLE_SECONDS_MAX
+        while time.monotonic() < deadline:
+            with self.postgres.connect("ticketing") as ours, self.postgres.connect("reconciliation") as books:
+                (unsent,) = ours.execute("SELECT count(*) FROM outbox WHERE sent_at IS NULL").fetchone() or (0,)
+                (known,) = books.execute("SELECT count(*) FROM inbox").fetchone() or (0,)
+            if seen == (unsent, known) == (0, known):
+                return
+            seen = (unsent, known)
+            time.sleep(0.5)
 
     def pgbench(self, database: str, script: str, *, clients: int) -> float:
         """Return how many transactions a second PostgreSQL itself does with a script of the same statements."""

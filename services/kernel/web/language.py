@@ -29,6 +29,13 @@ _BY_TAG = {each.tag: each for each in LANGUAGES}
 
 def language_of(request: Request) -> Language:
     """Return the reader's language: ?lang= first, then the cookie, then the browser, else Japanese."""
+    known: Language | None = request.scope.get("momiji.language")
+    if known is None:
+        known = request.scope["momiji.language"] = _asked_for(request)
+    return known
+
+
+def _asked_for(request: Request) -> Language:
     for wish in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if wish in _BY_TAG:
             return _BY_TAG[wish]

@@ -24,7 +24,7 @@ and tests/vectors/ticket-code.json binds the two.
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -49,6 +49,8 @@ CATEGORY_MAX: Final = 63
 PARTY_MAX: Final = 127
 _DAY_MINUTES: Final = 1440
 _WHOLE_DAY: Final = 0x7FF
+_BASE32: Final = re.compile(r"[A-Z2-7]+")  # RFC 4648 section 6
+_DIGITS: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")
 _LATER_SCHEMES: Final = "23456789"
 
 MalformedReason = Literal["not_a_ticket_code", "unknown_scheme", "wrong_length", "not_base32", "impossible_value"]
@@ -150,10 +152,11 @@ def read(text: str) -> Reading:
         return Malformed("unknown_scheme" if later else "not_a_ticket_code")
     if len(code) != CODE_CHARACTERS:
         return Malformed("wrong_length")
-    try:
-        raw = base64.b32decode(code[len(SCHEME) :])
-    except (binascii.Error, ValueError):  # ValueError: characters outside of ASCII
+    letters = code[len(SCHEME) :]
+    if _BASE32.fullmatch(letters) is None:
         return Malformed("not_base32")
+    # 16 letters are 10 whole bytes, so the code is one number; int() reads it many times faster than base64 does.
+    raw = int(letters.translate(_DIGITS), 32).to_bytes(len(letters) * 5 // 8, "big")
     claims = _claims(raw[:CLAIMS_BYTES])
     if claims is None:
         return Malformed("impossible_value")
