@@ -18,6 +18,7 @@ from kernel.telemetry import correlation_id
 
 log = logging.getLogger(__name__)
 
+CRASH_ADVICE = "This is our fault, and it is in our log under the correlation id. Nothing half done was kept."
 _STATUS: tuple[tuple[type[Refusal], HTTPStatus], ...] = (
     (refusals.Malformed, HTTPStatus.BAD_REQUEST),
     (refusals.Unauthenticated, HTTPStatus.UNAUTHORIZED),
@@ -33,11 +34,16 @@ _STATUS: tuple[tuple[type[Refusal], HTTPStatus], ...] = (
 
 
 def status_of(refusal: Refusal) -> HTTPStatus:
-    """Return the HTTP status of a refusal's kind."""
-    for kind, status in _STATUS:
-        if isinstance(refusal, kind):
+    """Return the HTTP status of a refusal."""
+    return status_of_kind(type(refusal))
+
+
+def status_of_kind(kind: type[Refusal]) -> HTTPStatus:
+    """Return the HTTP status that a kind of refusal is answered with."""
+    for base, status in _STATUS:
+        if issubclass(kind, base):
             return status
-    raise TypeError(f"{type(refusal).__name__} stands under none of the kinds in kernel.refusals.")
+    raise TypeError(f"{kind.__name__} stands under none of the kinds in kernel.refusals.")
 
 
 def problem(status: int, *, slug: str, title: str, detail: str, **more: object) -> JSONResponse:
@@ -60,7 +66,7 @@ def answer_crash(_crash: Exception) -> JSONResponse:
         500,
         slug="unexpected",
         title="Internal Server Error",
-        detail="This is our fault, and it is in our log under the correlation id. Nothing half done was kept.",
+        detail=CRASH_ADVICE,
     )
 
 

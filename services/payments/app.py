@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from kernel import server
 from kernel.server import PageSources
-from kernel.web import mount_assets
+from kernel.web import mount_assets, mount_problem_pages
 from payments.charges import pages as charge_pages
 from payments.charges import routes as charge_routes
 from payments.messages import routes as message_routes
@@ -46,4 +46,5 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
     app.include_router(message_routes.router)
     app.include_router(charge_pages.router)
     mount_assets(app)
+    mount_problem_pages(app, wired.pages)
     return app

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from kernel import server
 from kernel.server import PageSources
-from kernel.web import mount_assets
+from kernel.web import mount_assets, mount_problem_pages
 from reconciliation.days import pages as day_pages
 from reconciliation.days import routes as day_routes
 from reconciliation.discrepancies import routes as discrepancy_routes
@@ -53,4 +53,5 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(staff_pages.router)
     app.include_router(day_pages.router)
     mount_assets(app)
+    mount_problem_pages(app, wired.pages)
     return app

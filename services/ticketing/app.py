@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from kernel import server
 from kernel.clock import new_id
 from kernel.server import PageSources
-from kernel.web import mount_assets
+from kernel.web import mount_assets, mount_problem_pages
 from ticketing.admission.setup import install, new_desk
 from ticketing.facilities import pages as facility_pages
 from ticketing.facilities import routes as facility_routes
@@ -71,4 +71,5 @@ def create_app(settings: TicketingSettings | None = None, *, wiring: Wiring | No
         ),
     )
     mount_assets(app)
+    mount_problem_pages(app, wired.pages)
     return app

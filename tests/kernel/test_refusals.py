@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from kernel import refusals
 from kernel.problems import status_of
 from kernel.refusals import Refusal
+from kernel.web import Pages, mount_problem_pages
 
 SERVICES = Path(__file__).parents[2] / "services"
 PACKAGES = ("kernel", "ticketing", "payments", "reconciliation")
@@ -55,3 +58,23 @@ def test_a_refusal_is_said_in_japanese(kind):
     words = _messages("kernel") | (_messages(package) if package != "kernel" else {})
     assert words.get(kind.advice), f"{kind.__name__}: no Japanese for “{kind.advice}”"
     assert set(re.findall(r"{\w+}", words[kind.advice])) <= set(re.findall(r"{\w+}", kind.advice))
+
+
+@pytest.fixture(scope="module")
+def web():
+    app = FastAPI()
+    mount_problem_pages(app, Pages(folders=[], words=[SERVICES / package / "words" for package in PACKAGES[1:]]))
+    return TestClient(app)
+
+
+@pytest.mark.parametrize("slug", sorted({kind.slug for kind in REFUSALS} | {"unexpected", "method-not-allowed"}))
+def test_every_type_of_problem_has_its_page(web, slug):
+    for language, said in (("ja", "対処"), ("en", "What to do")):
+        page = web.get(f"/problems/{slug}", headers={"accept-language": language})
+        assert (page.status_code, said in page.text, slug in page.text) == (200, True, True)
+    assert f'href="/problems/{slug}"' in web.get("/problems").text
+
+
+def test_a_type_that_nobody_uses_is_said_to_be_none(web):
+    page = web.get("/problems/rain", headers={"accept-language": "en"})
+    assert (page.status_code, "at /problems" in page.text) == (404, True)

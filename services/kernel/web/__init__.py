@@ -2,5 +2,6 @@
 
 from kernel.web.language import LANGUAGES, Language, language_of
 from kernel.web.pages import Pages, mount_assets
+from kernel.web.problem_pages import mount_problem_pages
 
-__all__ = ["LANGUAGES", "Language", "Pages", "language_of", "mount_assets"]
+__all__ = ["LANGUAGES", "Language", "Pages", "language_of", "mount_assets", "mount_problem_pages"]

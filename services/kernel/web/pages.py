@@ -89,9 +89,13 @@ class Pages:
         words: Callable[[str], str] = catalogue(tag, self._words).gettext
         return words
 
+    def message(self, request: Request, message: str) -> str:
+        """Return one message in the reader's language as it stands, with its {fields}."""
+        return str(self._catalogue(language_of(request)).gettext(message))
+
     def text(self, request: Request, message: str, **fields: object) -> str:
         """Return one message in the reader's language with its fields filled in."""
-        return str(self._catalogue(language_of(request)).gettext(message)).format(**fields)
+        return self.message(request, message).format(**fields)
 
     def advice(self, request: Request, refusal: Refusal) -> str:
         """Return a refusal's advice in the reader's language."""

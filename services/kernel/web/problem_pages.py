@@ -1,0 +1,73 @@
+"""A page for each `type` of a problem answer (RFC 9457 section 3.1.1): what it means and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from kernel.problems import CRASH_ADVICE, status_of_kind
+from kernel.refusals import NotFound, Refusal
+from kernel.web.pages import Pages
+
+FIELD = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One type of problem. `advice` is a gettext message whose fields an answer fills in."""
+
+    slug: str
+    status: HTTPStatus
+    advice: str
+
+    @property
+    def fields(self) -> list[str]:
+        """The names under `fields` of an answer."""
+        return FIELD.findall(self.advice)
+
+
+class UnknownProblem(NotFound):
+    """Nobody answers with this type."""
+
+    slug = "unknown-problem"
+    advice = "There is no such type of problem. The list of all of them is at /problems."
+
+
+def mount_problem_pages(app: FastAPI, pages: Pages) -> None:
+    """Serve /problems and /problems/{slug} for every refusal that is known once the service's modules are loaded."""
+    known = {each.slug: each for each in _problems()}
+
+    def said(request: Request, problem: Problem) -> str:
+        return FIELD.sub("…", pages.message(request, problem.advice))
+
+    @app.get("/problems", include_in_schema=False)
+    async def problems(request: Request) -> Response:
+        rows = [(each, said(request, each)) for _, each in sorted(known.items())]
+        return pages.render(request, "problems.html", rows=rows)
+
+    @app.get("/problems/{slug}", include_in_schema=False)
+    async def problem(request: Request, slug: str) -> Response:
+        found = known.get(slug)
+        if found is None:
+            return pages.refusal(request, UnknownProblem())
+        return pages.render(request, "problem.html", problem=found, said=said(request, found))
+
+
+def _problems() -> Iterator[Problem]:
+    yield Problem("unexpected", HTTPStatus.INTERNAL_SERVER_ERROR, CRASH_ADVICE)
+    for status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        yield Problem(status.phrase.lower().replace(" ", "-"), status, "Nothing answers here. Check the address.")
+    for kind in _kinds(Refusal):
+        yield Problem(kind.slug, status_of_kind(kind), kind.advice)
+
+
+def _kinds(base: type[Refusal]) -> Iterator[type[Refusal]]:
+    for kind in base.__subclasses__():
+        yield from _kinds(kind)
+        if "advice" in vars(kind):
+            yield kind
