@@ -241,6 +241,29 @@ def test_every_page_is_fit_for_everybody(momiji, browser, path, locale):
     assert_fit(page)
 
 
+@pytest.mark.parametrize(("locale", "viewport"), [("ja-JP", PHONE), ("en-US", {"width": 1280, "height": 800})])
+def test_every_staff_page_is_fit_for_everybody(momiji, browser, locale, viewport):
+    page = new_page(browser, locale=locale, viewport=viewport)
+    page.goto(momiji.url("ticketing", "/staff/sign-in"))
+    page.locator("details summary").first.click()
+    page.fill('input[name="token"]', momiji.token("admin"))
+    page.locator("form button").last.click()
+    for path in ("/gate", "/gate/hpam-1", "/office", "/office?number=00000-00000"):
+        page.goto(momiji.url("ticketing", path))
+        assert_fit(page)
+    page.goto(momiji.url("reconciliation", "/sign-in"))
+    assert_fit(page)
+    page.locator("details summary").first.click()
+    page.fill('input[name="token"]', momiji.token("auditor"))
+    page.locator("form button").last.click()
+    for path in ("/", "/?day=2026-01-01", "/orders/00000-00000", "/problems"):
+        page.goto(momiji.url("reconciliation", path))
+        assert_fit(page)
+    for path in ("/pay/01890000-0000-7000-8000-000000000000", "/problems", "/problems/provider-away"):
+        page.goto(momiji.url("payments", path))
+        assert_fit(page)
+
+
 @pytest.mark.parametrize("service", ["ticketing", "reconciliation"])
 def test_first_pages_are_light_and_ask_nobody_else(momiji, browser, service):
     page = new_page(browser)
