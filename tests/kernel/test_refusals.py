@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from kernel import refusals
-from kernel.problems import status_of
+from kernel.problems import install, status_of
 from kernel.refusals import Refusal
 from kernel.web import Pages, mount_problem_pages
 
@@ -63,6 +63,7 @@ def test_a_refusal_is_said_in_japanese(kind):
 @pytest.fixture(scope="module")
 def web():
     app = FastAPI()
+    install(app)
     mount_problem_pages(app, Pages(folders=[], words=[SERVICES / package / "words" for package in PACKAGES[1:]]))
     return TestClient(app)
 
@@ -78,3 +79,11 @@ def test_every_type_of_problem_has_its_page(web, slug):
 def test_a_type_that_nobody_uses_is_said_to_be_none(web):
     page = web.get("/problems/rain", headers={"accept-language": "en"})
     assert (page.status_code, "at /problems" in page.text) == (404, True)
+
+
+def test_a_wrong_address_is_a_page_for_a_person_and_a_problem_for_a_program(web):
+    page = web.get("/nowhere", headers={"accept": "text/html", "accept-language": "ja"})
+    assert (page.status_code, "アドレスを確かめてください" in page.text) == (404, True)
+    for address, accept in (("/nowhere", "application/json"), ("/v1/nowhere", "text/html")):
+        answer = web.get(address, headers={"accept": accept})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

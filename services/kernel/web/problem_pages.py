@@ -1,19 +1,23 @@
-"""A page for each `type` of a problem answer (RFC 9457 section 3.1.1): what it means and what to do."""
+"""Problems as pages: one for each `type` of a problem answer (RFC 9457 section 3.1.1), one for a wrong address."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from starlette.exceptions import HTTPException
 
 from kernel.problems import CRASH_ADVICE, status_of_kind
 from kernel.refusals import NotFound, Refusal
 from kernel.web.pages import Pages
 
+Handler = Callable[[Request, Any], Response | Awaitable[Response]]
 FIELD = re.compile(r"{(\w+)}")
 
 
@@ -38,8 +42,19 @@ class UnknownProblem(NotFound):
     advice = "There is no such type of problem. The list of all of them is at /problems."
 
 
+class WrongAddress(NotFound):
+    """A person's browser asked for what is not there, or for something that is no id."""
+
+    slug = "wrong-address"
+    advice = "Nothing answers here. Check the address."
+
+
 def mount_problem_pages(app: FastAPI, pages: Pages) -> None:
-    """Serve /problems and /problems/{slug} for every refusal that is known once the service's modules are loaded."""
+    """Serve /problems and /problems/{slug} for every refusal that is known once the service's modules are loaded.
+
+    A wrong address is answered with a page where a browser asks, with a problem answer otherwise.
+    """
+    _answer_browsers(app, pages)
     known = {each.slug: each for each in _problems()}
 
     def said(request: Request, problem: Problem) -> str:
@@ -58,10 +73,25 @@ def mount_problem_pages(app: FastAPI, pages: Pages) -> None:
         return pages.render(request, "problem.html", problem=found, said=said(request, found))
 
 
+def _answer_browsers(app: FastAPI, pages: Pages) -> None:
+    def unless_a_browser_asks(to_program: Handler) -> Handler:
+        async def answer(request: Request, problem: Exception) -> Response:
+            by_browser = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+            if by_browser and not request.url.path.startswith("/v1/"):
+                return pages.refusal(request, WrongAddress())
+            said = to_program(request, problem)
+            return said if isinstance(said, Response) else await said
+
+        return answer
+
+    for error in (HTTPException, RequestValidationError):
+        app.add_exception_handler(error, unless_a_browser_asks(app.exception_handlers[error]))
+
+
 def _problems() -> Iterator[Problem]:
     yield Problem("unexpected", HTTPStatus.INTERNAL_SERVER_ERROR, CRASH_ADVICE)
     for status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-        yield Problem(status.phrase.lower().replace(" ", "-"), status, "Nothing answers here. Check the address.")
+        yield Problem(status.phrase.lower().replace(" ", "-"), status, WrongAddress.advice)
     for kind in _kinds(Refusal):
         yield Problem(kind.slug, status_of_kind(kind), kind.advice)
 
