@@ -82,20 +82,14 @@ class Pending:
     at: datetime
 
 
-# The wake-up rides along: a data-modifying WITH is carried out whether or not it is read.
-_INSERT_MANY = text(
-    """
-    WITH written AS (
-        INSERT INTO outbox
-            (id, aggregatetype, aggregateid, aggregate_version, type, payload, correlation_id, shard, occurred_at)
-        SELECT e.id, e.aggregatetype, e.aggregateid, e.version, e.type, e.payload, e.correlation_id, e.shard, e.at
-        FROM json_to_recordset(CAST(:events AS json)) AS e(
-            id uuid, aggregatetype text, aggregateid text, version integer, type text, payload jsonb,
-            correlation_id text, shard smallint, at timestamptz)
-    )
-    SELECT pg_notify(:channel, '')
-    """
-).bindparams(channel=OUTBOX_CHANNEL)
+INSERT_MANY = """
+    INSERT INTO outbox
+        (id, aggregatetype, aggregateid, aggregate_version, type, payload, correlation_id, shard, occurred_at)
+    SELECT e.id, e.aggregatetype, e.aggregateid, e.version, e.type, e.payload, e.correlation_id, e.shard, e.at
+    FROM json_to_recordset(CAST(:events AS json)) AS e(
+        id uuid, aggregatetype text, aggregateid text, version integer, type text, payload jsonb,
+        correlation_id text, shard smallint, at timestamptz)
+"""
 
 
 async def write_events(tx: Transaction, events: Sequence[Pending]) -> None:
@@ -103,8 +97,11 @@ async def write_events(tx: Transaction, events: Sequence[Pending]) -> None:
 
     Raises EventTooLargeError before anything is written.
     """
-    if not events:
-        return
+    await tx.write(events=events)
+
+
+def parameters_of(events: Sequence[Pending]) -> dict[str, str]:
+    """Return the parameters with which INSERT_MANY writes events. Raises EventTooLargeError."""
     given = (
         f'{{"id":"{each.event_id}","aggregatetype":"{each.fact.AGGREGATE}","aggregateid":{json.dumps(each.subject)},'
         f'"version":{each.version},"type":"{each.fact.TYPE}","payload":{_payload_of(each.fact, each.subject)},'
@@ -112,4 +109,4 @@ async def write_events(tx: Transaction, events: Sequence[Pending]) -> None:
         f'"at":"{each.at.isoformat()}"}}'
         for each in events
     )
-    await tx.session.execute(_INSERT_MANY, {"events": f"[{','.join(given)}]"})
+    return {"events": f"[{','.join(given)}]"}

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, text
+from sqlalchemy import BigInteger, TextClause, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
+from kernel import outbox
 from kernel.contracts.envelope import Fact
 from kernel.money import Yen
-from kernel.outbox import write_event
+from kernel.outbox import Pending, write_event
 
 
 class Row(SQLModel):
@@ -44,6 +46,21 @@ class YenColumn(TypeDecorator[Yen]):
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """One INSERT, UPDATE or DELETE that is carried out together with others; `sql` is a constant."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+@lru_cache(maxsize=256)
+def _together(parts: tuple[str, ...], wakes_relay: bool) -> TextClause:  # noqa: FBT001 - part of the cache's key
+    """Return one statement of several writes: a data-modifying WITH is carried out whether or not it is read."""
+    written = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
+    return text(f"WITH {written} SELECT " + ("pg_notify(:wake, '')" if wakes_relay else "1"))
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """One unit of work: rows, events and wake-ups that are committed together or not at all."""
 
@@ -62,6 +79,20 @@ class Transaction:
     async def execute(self, sql: str, /, **parameters: Any) -> Any:
         """Run one SQL statement with named parameters."""
         return await self.session.execute(text(sql), parameters)
+
+    async def write(self, *writes: Write, events: Sequence[Pending] = ()) -> None:
+        """Carry out writes and put events into the outbox, all in one statement and one round trip.
+
+        No write sees what another one of them wrote, and their parameters have different names. The relay is woken
+        on commit. Raises EventTooLargeError before anything is written.
+        """
+        parts = [*writes, *([Write(outbox.INSERT_MANY, outbox.parameters_of(events))] if events else [])]
+        if not parts:
+            return
+        parameters = {name: value for each in parts for name, value in each.parameters.items()}
+        assert len(parameters) == sum(len(each.parameters) for each in parts)  # noqa: S101 - each keeps its own
+        statement = _together(tuple(each.sql for each in parts), bool(events))
+        await self.session.execute(statement, parameters | ({"wake": outbox.OUTBOX_CHANNEL} if events else {}))
 
     async def wake(self, channel: str, payload: str = "") -> None:
         """Wake listeners of a channel once this transaction commits."""

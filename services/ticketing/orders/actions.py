@@ -127,9 +127,11 @@ async def place(
         order = model.confirm(awaiting, method="none", charge_id=None, received_at=at, at=at)
         placed = Placed(order, _issue(order, rules))
         events += _confirmation(tx, order, placed.tickets, rules, at, rebooked=False)
-    await store.add(tx, placed.order, key_sha256=key_sha256, email=given.email)
-    await tickets.add(tx, placed.tickets, at=at)
-    await write_events(tx, events)
+    await tx.write(
+        store.adding(placed.order, key_sha256=key_sha256, email=given.email),
+        *tickets.adding(placed.tickets, at=at),
+        events=events,
+    )
     # Last, so that the lock on a hot slot is held only for the commit.
     await take_all(tx, basket.places)
     return placed
@@ -207,9 +209,9 @@ async def capture(
                 return
             confirmed = model.confirm(order, method=method, charge_id=charge_id, received_at=received_at, at=at)
             made = _issue(confirmed, rules)
-            await tickets.add(tx, made, at=at)
             await store.save(tx, confirmed)
-            await write_events(tx, _confirmation(tx, confirmed, made, rules, at, rebooked=rebooked))
+            events = _confirmation(tx, confirmed, made, rules, at, rebooked=rebooked)
+            await tx.write(*tickets.adding(made, at=at), events=events)
             if excess:
                 await _give_back(tx, confirmed, charge_id, excess, "paid_twice", rules, at)
         case GiveBack(amount=amount, reason=reason):

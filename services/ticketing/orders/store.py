@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from kernel.money import Yen
-from kernel.rows import Transaction
+from kernel.rows import Transaction, Write
 from ticketing.facilities.model import Place, QuotedLine
 from ticketing.orders.model import AwaitingPayment, Basket, Cancelled, Confirmed, Expired, Order, status_of
 
@@ -50,7 +50,7 @@ _CHANGING = (
     "cancel_reason",
     "expired_at",
 )
-_INSERT = text(
+_INSERT = (
     "INSERT INTO orders (id, number, key_sha256, authority, facility, visit_date, slot, lines, places, total, tax, "
     f"locale, email, correlation_id, placed_at, {', '.join(_CHANGING)}) "
     "VALUES (:id, :number, :key_sha256, :authority, :facility, :visit_date, :slot, CAST(:lines AS jsonb), "
@@ -111,10 +111,10 @@ def _slot(place: Place) -> dict[str, Any]:
     }
 
 
-async def add(tx: Transaction, order: Order, *, key_sha256: bytes, email: str | None) -> None:
-    """Insert a new order in whatever state it begins."""
+def adding(order: Order, *, key_sha256: bytes, email: str | None) -> Write:
+    """Return the insertion of a new order in whatever state it begins."""
     basket = order.basket
-    await tx.session.execute(
+    return Write(
         _INSERT,
         _changing(order)
         | {

@@ -11,11 +11,10 @@ from uuid import UUID
 from sqlalchemy import text
 
 from kernel.money import Yen
-from kernel.rows import Transaction
+from kernel.rows import Transaction, Write
 from ticketing.tickets.model import Ticket
 
-_INSERT = text(
-    """
+_INSERT = """
     INSERT INTO tickets (id, order_id, position, facility, product, category, admits, visit_date, slot, price, code,
                          status, version, issued_at)
     SELECT t.id, t.order_id, t.position, t.facility, t.product, t.category,
@@ -23,14 +22,13 @@ _INSERT = text(
     FROM json_to_recordset(CAST(:tickets AS json)) AS t(
         id uuid, order_id uuid, position smallint, facility text, product text, category text, admits json,
         visit_date date, slot time, price bigint, code text)
-    """
-)
+"""
 
 
-async def add(tx: Transaction, tickets: Sequence[Ticket], *, at: datetime) -> None:
-    """Insert the tickets of an order in one statement; none need none."""
+def adding(tickets: Sequence[Ticket], *, at: datetime) -> list[Write]:
+    """Return the insertion of an order's tickets; none need none."""
     if not tickets:
-        return
+        return []
     rows = [
         {
             "id": str(each.id),
@@ -47,7 +45,7 @@ async def add(tx: Transaction, tickets: Sequence[Ticket], *, at: datetime) -> No
         }
         for each in tickets
     ]
-    await tx.session.execute(_INSERT, {"tickets": json.dumps(rows), "at": at})
+    return [Write(_INSERT, {"tickets": json.dumps(rows), "at": at})]
 
 
 async def of_order(tx: Transaction, order_id: UUID, *, lock: bool = False) -> list[Ticket]:
