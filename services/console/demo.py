@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from rich.table import Table
 
 from console.installation import CannotStartError, Running
 from console.tokens import find_running, token
-from kernel.clock import business_date, new_id
+from kernel.clock import JAPAN, business_date, new_id
 
 METHODS = ("stripe_card", "paypay", "payeasy_komoju")
 PATIENCE_SECONDS = 90.0  # For one step of one visitor, restarts of services included.
@@ -55,6 +56,7 @@ class Visit:
     method: str
     cancels: bool
     abandons: bool
+    enters: bool
     key: UUID
 
 
@@ -98,7 +100,7 @@ class Visitor:
                 headers=own | {"Idempotency-Key": f"{visit.key}-cancel"},
             )
             self._tally.refunded += order["total"]
-        elif visit.day == business_date(datetime.now(UTC)):  # noqa: TID251 - the demo is an edge
+        elif visit.enters:
             await self._enter(visit, confirmed["tickets"])
 
     async def _pay(self, order: dict[str, Any], own: dict[str, str], visit: Visit) -> None:
@@ -278,7 +280,8 @@ def _differences(before: Counter[str], after: Counter[str], tally: Tally) -> dic
 async def _plan(client: httpx.AsyncClient, running: Running, *, orders: int, seed: int) -> list[Visit]:
     """Draw the visits: a facility that is open, what it offers, a method in turn."""
     dice = random.Random(seed)  # noqa: S311 - a repeatable demonstration, not a secret
-    today = business_date(datetime.now(UTC))  # noqa: TID251 - the demo is an edge
+    now = datetime.now(UTC)  # noqa: TID251 - the demo is an edge
+    today = business_date(now)
     facilities = await _pages(client, f"{running.url('ticketing')}/v1/facilities")
     menus: list[tuple[str, date, list[dict[str, Any]]]] = []
     for facility in facilities:
@@ -300,11 +303,12 @@ async def _plan(client: httpx.AsyncClient, running: Running, *, orders: int, see
         cancels = position % CANCEL_EVERY == CANCEL_EVERY - 1
         # Most visits cost something; entry for nothing is counted too.
         offer = dice.choice(priced if priced and (cancels or dice.random() < PAID_SHARE) else offers)
+        slot, enters = choose_slot(offer, day, dice, at=now)
         visits.append(
             Visit(
                 facility=code,
                 day=day,
-                slot=_slot_of(offer, dice),
+                slot=slot,
                 lines=[
                     {
                         "product": _code(offer["product"]),
@@ -315,6 +319,7 @@ async def _plan(client: httpx.AsyncClient, running: Running, *, orders: int, see
                 method=method,
                 cancels=cancels and method != "payeasy_komoju",
                 abandons=position % ABANDON_EVERY == ABANDON_EVERY - 1,
+                enters=enters,
                 key=new_id(),
             )
         )
@@ -325,9 +330,15 @@ def _code(given: Any) -> str:
     return str(given["code"] if isinstance(given, dict) else given)
 
 
-def _slot_of(offer: dict[str, Any], dice: random.Random) -> str | None:
-    slots = [each["starts_at"] if isinstance(each, dict) else each for each in offer.get("slots") or []]
-    return str(dice.choice(slots)) if slots else None
+def choose_slot(offer: dict[str, Any], day: date, dice: random.Random, *, at: datetime) -> tuple[str | None, bool]:
+    """Draw a slot, one that admits already if there is any; tell whether the visitor can go in now."""
+    slots = [str(each["starts_at"] if isinstance(each, dict) else each) for each in offer.get("slots") or []]
+    is_today = day == business_date(at)
+    if not slots:
+        return None, is_today
+    starts = {slot: datetime.combine(day, time_of_day.fromisoformat(slot), tzinfo=JAPAN) for slot in slots}
+    open_now = [slot for slot in slots if is_today and starts[slot] <= at]
+    return str(dice.choice(open_now or slots)), bool(open_now)
 
 
 async def _pages(client: httpx.AsyncClient, url: str) -> list[dict[str, Any]]:
