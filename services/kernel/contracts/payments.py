@@ -89,6 +89,14 @@ class ChargeReversed(ChargeFact):
     reversed_at: Moment
 
 
+class UnallocatedReversed(ChargeFact):
+    """The provider took money back that no order had: what was unallocated is less by this."""
+
+    TYPE: ClassVar[str] = "payments.charge.unallocated_reversed.v1"
+    reversed: YenField
+    reversed_at: Moment
+
+
 class RefundFact(Fact):
     """One refund of one charge."""
 

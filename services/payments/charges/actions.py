@@ -12,6 +12,8 @@ from kernel.clock import new_id
 from kernel.contracts import Fact
 from kernel.money import Yen
 from kernel.rows import Database, Transaction
+from payments.cases import model as case_model
+from payments.cases import store as cases
 from payments.charges import facts, model, store
 from payments.charges.model import Attempt, Charge, Finding, NoAnswer, Paid, Part
 from payments.methods.protocol import AmbiguousError, Away, Method, RefusedError, Wanted
@@ -70,7 +72,7 @@ async def prepare(
     )
     if await store.add(tx, charge):
         await publish(tx, facts.requested(charge), charge, at=at)
-        await store.note(tx, charge.id, f"Opened: {charge.amount} by {charge.method}.", at=at)
+        await store.note(tx, charge.id, "opened", amount=charge.amount, method=charge.method, at=at)
         return Prepared(charge, await _new_attempt(tx, charge, attempt_id, at), ())
     kept = await store.find_by_reference(tx, asked.caller, asked.reference)
     assert kept is not None  # noqa: S101 - its insertion just conflicted
@@ -83,9 +85,12 @@ async def prepare(
     same = next((each for each in living if each.method == asked.method and (reopens or each.provider_id)), None)
     if same is not None and kept.method == asked.method:
         return Prepared(kept, same if same.provider_id is None else None, ())
-    newer = replace(kept, method=asked.method, status="pending", expires_at=asked.expires_at, version=kept.version)
+    status: model.Status = (
+        "unallocated" if kept.status == "unallocated" else "pending"
+    )  # Money that lies here is not forgotten.
+    newer = replace(kept, method=asked.method, status=status, expires_at=asked.expires_at, version=kept.version)
     await store.save(tx, newer)
-    await store.note(tx, kept.id, f"Tried again by {asked.method}.", at=at)
+    await store.note(tx, kept.id, "tried_again", method=asked.method, at=at)
     return Prepared(newer, await _new_attempt(tx, newer, attempt_id, at), tuple(living))
 
 
@@ -114,15 +119,15 @@ async def open_attempt(
     try:
         opened = await method.open(wanted)
     except Away:
-        await _settle_open(database, charge, replace(attempt, state="prepared"), "The provider was away.", at=at)
+        await _settle_open(database, charge, replace(attempt, state="prepared"), "provider_away", at=at)
         raise
     except AmbiguousError as unknown:
         newer = replace(attempt, state="unknown")
-        await _settle_open(database, charge, newer, f"Not known whether it was opened: {unknown}.", at=at)
+        await _settle_open(database, charge, newer, "open_unknown", problem=str(unknown), at=at)
         raise Away(method=method.capabilities.name) from unknown
     except RefusedError as refused:
         newer = replace(attempt, state="declined")
-        await _settle_open(database, charge, newer, f"The provider refused to open it: {refused}.", at=at)
+        await _settle_open(database, charge, newer, "open_refused", problem=str(refused), at=at)
         raise Away(method=method.capabilities.name) from refused
     newer = replace(
         attempt,
@@ -133,23 +138,25 @@ async def open_attempt(
         deadline=min(opened.deadline, attempt.deadline),  # A provider may allow more time than the places are held.
         polls=0,
     )
-    await _settle_open(database, charge, newer, f"Waiting for the payer at {method.capabilities.name}.", at=at)
+    await _settle_open(database, charge, newer, "waiting", at=at)
     return newer
 
 
-async def _settle_open(database: Database, charge: Charge, attempt: Attempt, words: str, *, at: datetime) -> None:
+async def _settle_open(
+    database: Database, charge: Charge, attempt: Attempt, kind: str, *, at: datetime, **said: str
+) -> None:
     async with database.transaction(charge.correlation_id) as tx:
         locked = await store.find(tx, charge.id, lock=True)
         now = await store.attempt(tx, attempt.id, lock=True)
         if locked is None or now is None:
             return
-        if now.state in {"captured", "declined", "expired"} and attempt.provider_id is not None:
+        if now.state in model.SETTLED and attempt.provider_id is not None:
             # A webhook was quicker than the answer to our own call; a refund will need the provider's id all the same.
             attempt = replace(now, provider_id=attempt.provider_id, pay_url=attempt.pay_url, shown=attempt.shown)
         elif now.state not in {"prepared", "unknown"}:
             return  # Another call for the same attempt was answered; a failure of this one changes nothing.
         await store.save_attempt(tx, attempt, next_poll_at=model.next_poll(attempt, at=at))
-        await store.note(tx, charge.id, words, at=at)
+        await store.note(tx, charge.id, kind, method=attempt.method, at=at, **said)
 
 
 async def ask_and_apply(database: Database, method: Method, attempt_id: UUID, *, at: datetime) -> str:
@@ -166,7 +173,7 @@ async def ask_and_apply(database: Database, method: Method, attempt_id: UUID, *,
     elif isinstance(finding, model.Over | model.Unpaid | model.NotThere) and at > attempt.deadline + model.GRACE:
         await method.expire(attempt)  # Nobody may pay it any more; money that came in this moment is found next time.
         finding = await method.query(attempt)
-    return await apply(database, attempt_id, finding, at=at)
+    return await apply(database, method, attempt_id, finding, at=at)
 
 
 def _is_lost(method: Method, attempt: Attempt) -> bool:
@@ -174,8 +181,8 @@ def _is_lost(method: Method, attempt: Attempt) -> bool:
     return attempt.provider_id is None and attempt.state == "unknown" and not method.capabilities.reopens
 
 
-async def apply(database: Database, attempt_id: UUID, finding: Finding, *, at: datetime) -> str:
-    """Apply a finding under the charge's lock, with its events in the same transaction."""
+async def apply(database: Database, method: Method, attempt_id: UUID, finding: Finding, *, at: datetime) -> str:
+    """Apply a finding under the charge's lock, with its events and cases in the same transaction."""
     async with database.transaction("apply") as tx:
         before = await store.attempt(tx, attempt_id)
         if before is None:
@@ -185,64 +192,134 @@ async def apply(database: Database, attempt_id: UUID, finding: Finding, *, at: d
         assert charge is not None  # noqa: S101 - the attempt's foreign key
         assert attempt is not None  # noqa: S101 - read a moment ago, never deleted
         tx = Transaction(tx.session, tx.service, charge.correlation_id)  # noqa: PLW2901 - the charge's own id from here
-        outcome = model.judge(charge, attempt, finding, at=at)
-        newer = model.after(charge, attempt, finding, outcome)
-        poll_at = model.next_poll(newer, at=at)
+        if not isinstance(finding, NoAnswer):
+            charge = await _known_again(tx, charge, attempt, at=at)
+        given_back = await store.given_back(tx, attempt.id) if attempt.captured else model.ZERO
+        outcome = model.judge(charge, attempt, finding, given_back=given_back, at=at)
+        newer = model.after(charge, attempt, finding, outcome, given_back=given_back, at=at)
+        poll_at = model.next_poll(newer, at=at, reversible=method.capabilities.reversible)
         if isinstance(finding, NoAnswer) and poll_at is not None and newer.state == "open":
             poll_at = min(poll_at, at + model.NO_ANSWER)
         await store.save_attempt(tx, newer, next_poll_at=poll_at)
         concluded = await _conclude(tx, charge, newer, finding, outcome, at=at)
         if isinstance(outcome, model.Captured):
-            too_much = model.judge(concluded, newer, finding, at=at)
+            too_much = model.judge(concluded, newer, finding, given_back=given_back, at=at)
             if isinstance(too_much, model.Unallocated):
-                more = model.after(concluded, newer, finding, too_much)
+                more = model.after(concluded, newer, finding, too_much, at=at)
                 await store.save_attempt(tx, more, next_poll_at=poll_at)
-                await _conclude(tx, concluded, more, finding, too_much, at=at)
-        if poll_at is None and newer.state in model.LIVING and concluded.status == "pending":
-            await store.save(tx, replace(concluded, status="unknown"))
-            await store.note(tx, charge.id, f"Nobody could say whether {attempt.method} was paid: ask them.", at=at)
-            log.error("a person must ask the provider", extra={"charge": str(charge.id), "attempt": str(attempt.id)})
+                concluded = await _conclude(tx, concluded, more, finding, too_much, at=at)
+        if poll_at is None and newer.state in model.LIVING:
+            await _nobody_knows(tx, concluded, newer, at=at)
         return type(outcome).__name__
 
 
-async def _conclude(
+async def _nobody_knows(tx: Transaction, charge: Charge, attempt: Attempt, *, at: datetime) -> None:
+    """Tell a person that a provider could not be made to say what became of an attempt."""
+    if charge.status == "pending":
+        await store.save(tx, replace(charge, status="unknown"))
+    known = [case for case in await cases.of_charge(tx, charge.id) if case.attempt_id == attempt.id]
+    if any(case.kind == "outcome_unknown" and case.state != "closed" for case in known):
+        return
+    await store.note(tx, charge.id, "nobody_knows", method=attempt.method, at=at)
+    await open_case(tx, charge, attempt, "outcome_unknown", attempt.amount, at=at)
+    log.error("a person must ask the provider", extra={"charge": str(charge.id), "attempt": str(attempt.id)})
+
+
+async def _known_again(tx: Transaction, charge: Charge, attempt: Attempt, *, at: datetime) -> Charge:
+    """Close the case of an unknown outcome once the provider has answered."""
+    if attempt.state not in model.LIVING or attempt.polls < len(model.UNKNOWN_STEPS):
+        return charge
+    for case in await cases.of_charge(tx, charge.id):
+        if case.attempt_id == attempt.id and case.kind == "outcome_unknown" and case.state == "open":
+            await cases.save(tx, case_model.close(case, "outcome_known", at=at))
+            await store.note(tx, charge.id, "known_again", method=attempt.method, at=at)
+    if charge.status != "unknown":
+        return charge
+    newer = replace(charge, status="pending")
+    await store.save(tx, newer)
+    return newer
+
+
+async def open_case(
+    tx: Transaction,
+    charge: Charge,
+    attempt: Attempt | None,
+    kind: case_model.Kind,
+    amount: Yen,
+    *,
+    refund_id: UUID | None = None,
+    at: datetime,
+) -> None:
+    """Open a case, for a person or for the refund that is under way already; call it with the charge locked."""
+    state: case_model.State = "open" if refund_id is None else "refunding"
+    attempt_id = None if attempt is None else attempt.id
+    case = case_model.Case(new_id(), charge.id, attempt_id, kind, amount, state, at, refund_id)
+    await cases.add(tx, case)
+    await store.note(tx, charge.id, "case_opened", case=kind, amount=amount, at=at)
+
+
+async def _conclude(  # noqa: PLR0911 - one return for each outcome
     tx: Transaction, charge: Charge, attempt: Attempt, finding: Finding, outcome: model.Outcome, *, at: datetime
 ) -> Charge:
+    others = await store.attempts_of(tx, charge.id)
+    status = model.status_after(
+        charge,
+        outcome,
+        by=attempt,
+        others_live=any(each.state in model.LIVING for each in others),
+        over=model.is_over(charge, others, at=at),
+    )
+    newer = replace(charge, status=status, version=charge.version + 1)
     match outcome:
         case model.Captured():
             assert isinstance(finding, Paid)  # noqa: S101 - judge's promise
             newer = replace(
-                charge,
-                status="captured",
-                method=attempt.method,
-                version=charge.version + 1,
-                captured_at=finding.at,
-                captured=charge.amount,
-                captured_by=attempt.id,
+                newer, method=attempt.method, captured_at=finding.at, captured=charge.amount, captured_by=attempt.id
             )
             await store.save(tx, newer)
             await publish(tx, facts.captured(newer, attempt, amount=charge.amount, at=finding.at), newer, at=at)
-            await store.note(tx, charge.id, f"Paid: {charge.amount} by {attempt.method}.", at=at)
+            await store.note(tx, charge.id, "paid", amount=charge.amount, method=attempt.method, at=at)
+            await _end_cases(tx, charge, attempt, "completed", at=at)
             return newer
         case model.Unallocated(amount=amount, cause=cause):
-            await store.note(tx, charge.id, f"Money without a place: {amount}, {cause}.", at=at)
-            return await unallocated(tx, charge, attempt.method, amount=amount, cause=cause, at=at)
+            await store.note(tx, charge.id, "unallocated", amount=amount, method=attempt.method, cause=cause, at=at)
+            await open_case(tx, charge, attempt, model.case_of(charge, cause), amount, at=at)
+            return await unallocated(
+                tx, replace(charge, status=status), attempt.method, amount=amount, cause=cause, at=at
+            )
+        case model.TakenBack(amount=amount):
+            await store.note(tx, charge.id, "taken_back", amount=amount, method=attempt.method, at=at)
+            await _end_cases(tx, charge, attempt, "taken_back", at=at)
+            await open_case(tx, charge, attempt, "reversed", amount, at=at)
+            await store.save(tx, newer)
+            paid = charge.captured_by == attempt.id
+            make = facts.reversed_ if paid else facts.unallocated_reversed
+            await publish(tx, make(newer, method=attempt.method, amount=amount, at=at), newer, at=at)
+            return newer
         case model.Failed(reason=reason):
-            await store.note(tx, charge.id, f"Refused by {attempt.method}: {reason}.", at=at)
-            others = await store.attempts_of(tx, charge.id)
-            if charge.status != "pending" or any(each.state in model.LIVING for each in others):
+            await store.note(tx, charge.id, "refused", method=attempt.method, reason=reason, at=at)
+            if status == charge.status:
                 return charge
-            newer = replace(charge, status="failed", version=charge.version + 1)
             await store.save(tx, newer)
             await publish(tx, facts.failed(newer, reason=reason, at=at), newer, at=at)
             return newer
         case model.Expired():
-            await store.note(tx, charge.id, f"The time to pay by {attempt.method} ended.", at=at)
+            await store.note(tx, charge.id, "attempt_over", method=attempt.method, at=at)
             return await expire_if_over(tx, charge, at=at)
         case model.Unchanged():
             return charge
         case _:
             assert_never(outcome)
+
+
+async def _end_cases(
+    tx: Transaction, charge: Charge, attempt: Attempt, resolution: case_model.Resolution, *, at: datetime
+) -> None:
+    """Close what was open about an attempt's money: the rest came, or the money is gone."""
+    for case in await cases.of_charge(tx, charge.id):
+        if case.attempt_id == attempt.id and case.state == "open" and case.kind in case_model.REFUNDABLE:
+            await cases.save(tx, case_model.close(case, resolution, at=at))
+            await store.note(tx, charge.id, "case_closed", case=case.kind, resolution=resolution, at=at)
 
 
 async def expire_if_over(tx: Transaction, charge: Charge, *, at: datetime) -> Charge:
@@ -252,7 +329,7 @@ async def expire_if_over(tx: Transaction, charge: Charge, *, at: datetime) -> Ch
     newer = replace(charge, status="expired", version=charge.version + 1)
     await store.save(tx, newer)
     await publish(tx, facts.expired(newer, at=at), newer, at=at)
-    await store.note(tx, charge.id, "Expired: nobody paid in time.", at=at)
+    await store.note(tx, charge.id, "expired", at=at)
     return newer
 
 

@@ -77,3 +77,13 @@ def unallocated(
 ) -> facts.ChargeUnallocated:
     """Return the fact of money that no order can take."""
     return facts.ChargeUnallocated(**_whole(charge, method), captured=amount, cause=cause, unallocated_at=at)
+
+
+def reversed_(charge: Charge, *, method: str, amount: Yen, at: datetime) -> facts.ChargeReversed:
+    """Return the fact that the bank took the payment back."""
+    return facts.ChargeReversed(**_whole(charge, method), reversed=amount, reversed_at=at)
+
+
+def unallocated_reversed(charge: Charge, *, method: str, amount: Yen, at: datetime) -> facts.UnallocatedReversed:
+    """Return the fact that the bank took money back which no order had."""
+    return facts.UnallocatedReversed(**_whole(charge, method), reversed=amount, reversed_at=at)

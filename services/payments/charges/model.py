@@ -11,9 +11,10 @@ from uuid import UUID
 
 from kernel.money import Yen
 from kernel.refusals import Conflict, Invalid, NotFound
+from payments.cases.model import Kind
 
-Status = Literal["pending", "captured", "failed", "expired", "reversed", "unknown"]
-State = Literal["prepared", "open", "captured", "declined", "expired", "unknown"]
+Status = Literal["pending", "captured", "failed", "expired", "reversed", "unknown", "unallocated"]
+State = Literal["prepared", "open", "captured", "declined", "expired", "unknown", "reversed"]
 
 # When an outcome is unknown: soon, then ever more rarely, then a person.
 UNKNOWN_STEPS = (
@@ -24,13 +25,16 @@ UNKNOWN_STEPS = (
     timedelta(days=1),
 )
 # After its end an attempt is asked about a few times more: money may have come at the last moment, and a webhook
-# may be lost.
+# may be lost. So is a paid one where a bank may still take the payment back (Pay-easy 取消 at the window).
 LATE_STEPS = (timedelta(minutes=5), timedelta(hours=1), timedelta(days=1))
 OPENING = timedelta(seconds=40)  # Longer than any provider's time-out: our own call may still be on its way.
 OPEN_FIRST = timedelta(seconds=15)
 OPEN_LONGEST = timedelta(hours=1)
 NO_ANSWER = timedelta(seconds=30)
 LIVING: frozenset[State] = frozenset({"prepared", "open", "unknown"})
+WAITING: frozenset[Status] = frozenset({"pending", "unknown"})
+SETTLED: frozenset[State] = frozenset({"captured", "declined", "expired", "reversed"})
+ZERO = Yen(0)
 CARD_DIGITS = re.compile(r"(?<![0-9-])[0-9](?:[ -]?[0-9]){12,18}(?![0-9-])")
 GRACE = timedelta(minutes=1)  # After a deadline the provider is asked once more before the attempt is given up.
 
@@ -104,6 +108,11 @@ class Paid:
 
 
 @dataclass(frozen=True, slots=True)
+class Reversed:
+    """The provider had the money and took the payment back (Pay-easy 取消 at the bank's window)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The provider refused for good."""
 
@@ -125,7 +134,7 @@ class NoAnswer:
     """The provider did not say; nothing is concluded."""
 
 
-Finding = Unpaid | Paid | Refused | Over | NotThere | NoAnswer
+Finding = Unpaid | Paid | Reversed | Refused | Over | NotThere | NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,13 @@ class Unallocated:
 
     amount: Yen
     cause: Literal["paid_twice", "amount_differs"]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Money that was there is gone; `amount` is what the attempt had brought."""
+
+    amount: Yen
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +174,7 @@ class Unchanged:
     """Nothing new."""
 
 
-Outcome = Captured | Unallocated | Failed | Expired | Unchanged
+Outcome = Captured | Unallocated | TakenBack | Failed | Expired | Unchanged
 
 
 class UnknownCharge(NotFound):
@@ -204,24 +220,22 @@ class AmountNotCarried(Invalid):
 
 
 def judge(  # noqa: PLR0911 - one answer for each finding
-    charge: Charge, attempt: Attempt, finding: Finding, *, at: datetime
+    charge: Charge, attempt: Attempt, finding: Finding, *, given_back: Yen = ZERO, at: datetime
 ) -> Outcome:
-    """Decide what a provider's answer means. Repeats and late answers change nothing; money is never dropped."""
+    """Decide what a provider's answer means. Repeats and late answers change nothing; money is never dropped.
+
+    `given_back`: what was refunded of this attempt, or is about to be; a charge is paid by what is left.
+    """
+    if attempt.state == "reversed":
+        return Unchanged()  # For good: what still says "paid" was asked before the bank took it back.
     if attempt.state == "captured":
-        known = attempt.captured or charge.amount
-        if isinstance(finding, Paid) and finding.amount > known:
-            return Unallocated(finding.amount - known, "paid_twice")
-        return Unchanged()
+        return _judge_again(charge, attempt, finding, given_back)
     match finding:
         case Paid(amount=amount):
-            if charge.captured_by is not None:
-                return Unallocated(amount, "paid_twice")
-            if amount < charge.amount or amount.amount % charge.amount.amount:
-                return Unallocated(amount, "amount_differs")
-            return Captured()  # Paid twice before we asked: what is too much is judged once this is written.
+            return _judge_money(charge, amount)
         case Refused(reason=reason):
             return Failed(reason) if attempt.state != "declined" else Unchanged()
-        case Over():
+        case Over() | Reversed():  # Paid and taken back before we asked: nothing came, and nothing can come.
             return Expired() if attempt.state not in {"expired", "declined"} else Unchanged()
         case NotThere() | Unpaid():
             over = at > attempt.deadline + GRACE and attempt.state not in {"expired", "declined"}
@@ -232,53 +246,128 @@ def judge(  # noqa: PLR0911 - one answer for each finding
             assert_never(finding)
 
 
-def state_after(attempt: Attempt, finding: Finding, outcome: Outcome) -> State:
-    """Return the attempt's next state."""
+def _judge_money(charge: Charge, amount: Yen) -> Outcome:
+    if charge.captured_by is not None:
+        return Unallocated(amount, "paid_twice")
+    if amount < charge.amount:
+        return Unallocated(amount, "amount_differs")
+    return Captured()  # What is more than due is judged once this is written.
+
+
+def _judge_again(charge: Charge, attempt: Attempt, finding: Finding, given_back: Yen) -> Outcome:
+    """Decide about an attempt whose money is there already."""
+    known = attempt.captured or ZERO
+    match finding:
+        case Reversed():
+            return TakenBack(known)
+        case Paid(amount=amount) if (
+            charge.captured_by is None and amount > known and amount >= charge.amount + given_back
+        ):
+            return Captured()  # The first part was too little; with the rest the charge is paid.
+        case Paid(amount=amount) if amount > known:
+            more = amount - known
+            twice = charge.captured_by is not None and not more.amount % charge.amount.amount
+            return Unallocated(more, "paid_twice" if twice else "amount_differs")
+        case Paid() | Refused() | Over() | NotThere() | Unpaid() | NoAnswer():
+            return Unchanged()
+        case _:
+            assert_never(finding)
+
+
+def case_of(charge: Charge, cause: Literal["paid_twice", "amount_differs"]) -> Kind:
+    """Return the kind of the case that money without a place opens."""
+    if cause == "paid_twice":
+        return "paid_twice"
+    return "underpaid" if charge.captured_by is None else "overpaid"
+
+
+def state_after(  # noqa: PLR0911 - one return for each outcome
+    attempt: Attempt, finding: Finding, outcome: Outcome, *, at: datetime
+) -> State:
+    """Return the attempt's next state. One whose provider is silent beyond the deadline is unknown, never failed."""
     match outcome:
         case Captured() | Unallocated():
             return "captured"
+        case TakenBack():
+            return "reversed"
         case Failed():
             return "declined"
         case Expired():
             return "expired"
         case Unchanged():
-            settled = attempt.state in {"captured", "declined", "expired"}
-            if settled or not isinstance(finding, Unpaid):
+            if attempt.state == "open" and isinstance(finding, NoAnswer) and at > attempt.deadline + GRACE:
+                return "unknown"
+            if attempt.state in SETTLED or not isinstance(finding, Unpaid):
                 return attempt.state
             return "open" if attempt.provider_id else attempt.state
         case _:
             assert_never(outcome)
 
 
-def after(charge: Charge, attempt: Attempt, finding: Finding, outcome: Outcome) -> Attempt:
-    """Return the attempt as it is once an outcome is written."""
-    state = state_after(attempt, finding, outcome)
+def after(
+    charge: Charge, attempt: Attempt, finding: Finding, outcome: Outcome, *, given_back: Yen = ZERO, at: datetime
+) -> Attempt:
+    """Return the attempt as it is once an outcome is written. Its `captured` counts all that it ever brought."""
+    state = state_after(attempt, finding, outcome, at=at)
     newer = replace(attempt, state=state, polls=attempt.polls + 1 if state == attempt.state else 0)
     match finding, outcome:
-        case Paid(at=at), Captured():
-            return replace(newer, captured=charge.amount, captured_at=at)
-        case Paid(amount=amount, at=at), Unallocated():
-            return replace(newer, captured=amount, captured_at=attempt.captured_at or at)
+        case Paid(at=paid_at), Captured():
+            return replace(newer, captured=charge.amount + given_back, captured_at=attempt.captured_at or paid_at)
+        case Paid(amount=amount, at=paid_at), Unallocated():
+            return replace(newer, captured=amount, captured_at=attempt.captured_at or paid_at)
         case _:
             return newer
 
 
-def next_poll(attempt: Attempt, *, at: datetime) -> datetime | None:
-    """Return when the provider is to be asked again; None when a person has to look, or nothing can come."""
+def status_after(  # noqa: PLR0911 - one return for each outcome
+    charge: Charge, outcome: Outcome, *, by: Attempt, others_live: bool, over: bool
+) -> Status:
+    """Return the charge's next status. What is paid stays paid but for a reversal; money keeps it from ending.
+
+    `by`: the attempt that the outcome is about; `others_live`: another attempt can still be paid; `over`: the charge's
+    time has ended and nobody can pay it any more.
+    """
+    match outcome:
+        case Captured():
+            return "captured"
+        case Unallocated():
+            return charge.status if charge.captured_by is not None else "unallocated"
+        case TakenBack():
+            if charge.captured_by == by.id:
+                return "reversed"
+            return "pending" if charge.status == "unallocated" else charge.status
+        case Failed():
+            return "failed" if charge.status in WAITING and not others_live else charge.status
+        case Expired():
+            return "expired" if charge.status in WAITING and over else charge.status
+        case Unchanged():
+            return charge.status
+        case _:
+            assert_never(outcome)
+
+
+def next_poll(attempt: Attempt, *, at: datetime, reversible: bool = False) -> datetime | None:
+    """Return when the provider is to be asked again; None when a person has to look, or nothing can come.
+
+    `reversible`: a bank may take a payment by this method back, so that a paid attempt is asked about too.
+    """
     match attempt.state:
-        case "captured":
+        case "reversed":
             return None
-        case "declined" | "expired":
-            return at + LATE_STEPS[attempt.polls] if attempt.polls < len(LATE_STEPS) else None
+        case "declined" | "expired" | "captured":
+            watched = attempt.state != "captured" or reversible
+            return at + LATE_STEPS[attempt.polls] if watched and attempt.polls < len(LATE_STEPS) else None
         case "prepared" | "unknown":
+            last = attempt.deadline + GRACE + timedelta(seconds=1)
             if attempt.polls >= len(UNKNOWN_STEPS):
-                return None
+                return last if at < last else None
             fresh = attempt.state == "prepared" and attempt.polls == 0
-            return at + (OPENING if fresh else UNKNOWN_STEPS[attempt.polls])
+            following = at + (OPENING if fresh else UNKNOWN_STEPS[attempt.polls])
+            return min(following, last) if at < last else following
         case "open":
             wait = min(OPEN_FIRST * (2 ** min(attempt.polls, 10)), OPEN_LONGEST)
             last = attempt.deadline + GRACE + timedelta(seconds=1)
-            return min(at + wait, last) if at < last else at + UNKNOWN_STEPS[1]
+            return min(at + wait, last) if at < last else at + UNKNOWN_STEPS[0]
         case _:
             assert_never(attempt.state)
 
@@ -289,7 +378,7 @@ def is_over(charge: Charge, attempts: Sequence[Attempt], *, at: datetime) -> boo
     One code that ends earlier than the charge ends nothing: another may be asked for.
     """
     living = any(each.state in LIVING for each in attempts)
-    return charge.status == "pending" and at >= charge.expires_at and not living
+    return charge.status in WAITING and at >= charge.expires_at and not living
 
 
 def holds_card_number(text: str) -> bool:

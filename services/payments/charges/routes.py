@@ -17,6 +17,7 @@ from kernel.refusals import Forbidden
 from kernel.telemetry import correlation_id
 from payments.charges import actions, store
 from payments.charges.actions import Asked
+from payments.charges.history import sentence
 from payments.charges.model import (
     AmountNotCarried,
     CardNumberRefused,
@@ -143,7 +144,9 @@ async def get_charge(request: Request, charge_id: UUID) -> dict[str, Any]:
         if charge is None or (principal.role is Role.SERVICE and principal.name != charge.caller):
             raise UnknownCharge
         history = await store.history(tx, charge_id)
-    return _answer(wiring, charge) | {"history": [{"at": _iso(at), "words": words} for at, words in history]}
+    return _answer(wiring, charge) | {
+        "history": [{"at": _iso(at), "kind": kind, "words": sentence(kind, fields)} for at, kind, fields in history]
+    }
 
 
 def _answer(wiring: Wiring, charge: Charge) -> dict[str, Any]:

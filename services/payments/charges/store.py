@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from kernel.money import Yen
 from kernel.rows import Transaction
+from payments.charges.history import SENTENCES
 from payments.charges.model import Attempt, Charge, Part
 
 CHARGE_CHANNEL = "momiji_charges"
@@ -87,20 +88,25 @@ async def save(tx: Transaction, charge: Charge) -> None:
     )
 
 
-async def note(tx: Transaction, charge_id: UUID, words: str, *, at: datetime) -> None:
-    """Add a line to a charge's history."""
+async def note(tx: Transaction, charge_id: UUID, kind: str, /, *, at: datetime, **fields: Yen | str) -> None:
+    """Add a line to a charge's history: a kind of history.SENTENCES and its values."""
+    assert kind in SENTENCES  # noqa: S101 - a line that nobody could read
+    values = {name: value.amount if isinstance(value, Yen) else value for name, value in fields.items()}
     await tx.session.execute(
-        text("INSERT INTO charge_history (charge_id, at, words) VALUES (:id, :at, :words)"),
-        {"id": charge_id, "at": at, "words": words},
+        text(
+            "INSERT INTO charge_history (charge_id, at, kind, fields) VALUES (:id, :at, :kind, CAST(:fields AS jsonb))"
+        ),
+        {"id": charge_id, "at": at, "kind": kind, "fields": json.dumps(values, ensure_ascii=False)},
     )
 
 
-async def history(tx: Transaction, charge_id: UUID) -> list[tuple[datetime, str]]:
-    """Return a charge's history."""
+async def history(tx: Transaction, charge_id: UUID) -> list[tuple[datetime, str, dict[str, Any]]]:
+    """Return (when, kind, values) of everything that happened to a charge, oldest first."""
     rows = await tx.session.execute(
-        text("SELECT at, words FROM charge_history WHERE charge_id = :id ORDER BY position"), {"id": charge_id}
+        text("SELECT at, kind, fields, words FROM charge_history WHERE charge_id = :id ORDER BY position"),
+        {"id": charge_id},
     )
-    return [(row.at, row.words) for row in rows]
+    return [(row.at, row.kind or "", dict(row.fields) | ({"words": row.words} if row.words else {})) for row in rows]
 
 
 async def add_attempt(tx: Transaction, attempt: Attempt, *, next_poll_at: datetime | None) -> None:
@@ -154,6 +160,15 @@ async def attempts_of(tx: Transaction, charge_id: UUID) -> list[Attempt]:
     return [to_attempt(row) for row in rows]
 
 
+async def given_back(tx: Transaction, attempt_id: UUID) -> Yen:
+    """Return what of an attempt's money went back, or is about to; call it with the charge locked."""
+    found = await tx.session.execute(
+        text("SELECT coalesce(sum(amount), 0) FROM refunds WHERE attempt_id = :id AND state <> 'failed'"),
+        {"id": attempt_id},
+    )
+    return Yen(int(found.scalar_one()))
+
+
 async def find_attempt(tx: Transaction, reference: str, method: str) -> Attempt | None:
     """Return the attempt that a provider means: by our reference, or by the provider's id."""
     found = await tx.session.execute(
@@ -181,8 +196,9 @@ async def over(tx: Transaction, *, at: datetime, limit: int) -> list[UUID]:
     """Return charges that wait although their time was over before a moment and no attempt can be paid."""
     rows = await tx.session.execute(
         text(
-            "SELECT id FROM charges c WHERE status = 'pending' AND expires_at <= :at AND NOT EXISTS (SELECT FROM "
-            "attempts a WHERE a.charge_id = c.id AND a.state IN ('prepared', 'open', 'unknown')) "
+            "SELECT id FROM charges c WHERE status IN ('pending', 'unknown') AND expires_at <= :at "
+            "AND NOT EXISTS (SELECT FROM attempts a WHERE a.charge_id = c.id "
+            "AND a.state IN ('prepared', 'open', 'unknown')) "
             "ORDER BY expires_at LIMIT :limit"
         ),
         {"at": at, "limit": limit},
@@ -207,6 +223,13 @@ async def hasten(tx: Transaction, attempt_id: UUID, *, at: datetime, pause: time
             "WHERE id = :id AND next_poll_at > greatest(CAST(:at AS timestamptz), asked_at + :pause)"
         ),
         {"id": attempt_id, "at": at, "pause": pause},
+    )
+
+
+async def ask_soon(tx: Transaction, attempt_id: UUID, *, at: datetime) -> None:
+    """Have an attempt's provider asked now, and again from the shortest wait on."""
+    await tx.session.execute(
+        text("UPDATE attempts SET next_poll_at = :at, polls = 0 WHERE id = :id"), {"id": attempt_id, "at": at}
     )
 
 

@@ -29,6 +29,7 @@ class Capabilities:
     `reopens`: the same call again gives the same thing back (an idempotency key), so that a lost answer can be had
     again; otherwise another attempt is made.
     `refund`: by the provider ('provider') or to a bank account that the payer names ('bank_account').
+    `reversible`: a bank may take a payment back after it was told of (Pay-easy 取消), so paid ones are asked about too.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Capabilities:
     page: Literal["redirect", "code", "numbers"]
     reopens: bool
     refund: Literal["provider", "bank_account"]
+    reversible: bool = False
 
 
 @dataclass(frozen=True, slots=True)

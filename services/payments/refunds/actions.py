@@ -12,10 +12,12 @@ from kernel.contracts.payments import RefundFailed, RefundSettled
 from kernel.money import Yen
 from kernel.refusals import Conflict
 from kernel.rows import Database, Transaction
+from payments.cases import model as case_model
+from payments.cases import store as cases
 from payments.charges import actions as charges
 from payments.charges import facts
 from payments.charges import store as charge_rows
-from payments.charges.model import OPENING, Attempt, Charge, Part
+from payments.charges.model import OPENING, ZERO, Attempt, Charge, Part
 from payments.methods.protocol import BankAccount, Method, RefundFinding, RefundWanted, RefusedError
 from payments.refunds import store
 from payments.refunds.store import Refund, RefundState
@@ -52,17 +54,21 @@ async def request(
     amount: Yen,
     reason: str,
     bank_account_needed: frozenset[str],
+    of_attempt: UUID | None = None,
     at: datetime,
 ) -> Refund:
-    """Reserve an amount under the charge's lock; the worker sends it. A repeated id changes nothing."""
+    """Reserve an amount under the charge's lock; the worker sends it. A repeated id changes nothing.
+
+    `of_attempt`: whose money goes back, where a case names it; otherwise the attempt that paid the charge.
+    """
     charge = await charge_rows.find(tx, charge_id, lock=True)
     if charge is None:
         raise NothingCaptured
     known = await store.find(tx, refund_id)
     if known is not None:
         return known
-    attempt = await _paid_attempt(tx, charge, reason)
-    left = (attempt.captured or Yen(0)) - await store.reserved(tx, attempt.id)
+    attempt = await _paid_attempt(tx, charge, reason, of_attempt)
+    left = (attempt.captured or ZERO) - await charge_rows.given_back(tx, attempt.id)
     if amount > left:
         raise MoreThanCaptured(left=left.amount)
     by_account = attempt.method in bank_account_needed
@@ -79,14 +85,16 @@ async def request(
         polls=0,
     )
     await store.add(tx, refund, next_poll_at=None if by_account else at)
-    await charge_rows.note(tx, charge.id, f"Refund of {amount} asked for: {reason}.", at=at)
+    await charge_rows.note(tx, charge.id, "refund_requested", amount=amount, reason=reason, at=at)
     return refund
 
 
-async def _paid_attempt(tx: Transaction, charge: Charge, reason: str) -> Attempt:
+async def _paid_attempt(tx: Transaction, charge: Charge, reason: str, of_attempt: UUID | None) -> Attempt:
     """Return the attempt whose money goes back: for a double payment the one that did not pay the charge."""
     paid = [each for each in await charge_rows.attempts_of(tx, charge.id) if each.state == "captured"]
-    if reason == "paid_twice":
+    if of_attempt is not None:
+        paid = [each for each in paid if each.id == of_attempt]
+    elif reason == "paid_twice":
         paid.sort(key=lambda each: each.id == charge.captured_by)
     else:
         paid.sort(key=lambda each: each.id != charge.captured_by)
@@ -100,27 +108,37 @@ async def refuse(tx: Transaction, charge_id: UUID, *, refund_id: UUID, amount: Y
     charge = await charge_rows.find(tx, charge_id, lock=True)
     if charge is None:
         return False
-    await charge_rows.note(tx, charge.id, f"Refund of {amount} refused: {reason}.", at=at)
+    await charge_rows.note(tx, charge.id, "refund_refused", amount=amount, reason=reason, at=at)
+    await charges.open_case(tx, charge, None, "refund_failed", amount, at=at)
     await _publish(tx, refund_id, charge, amount, RefundFinding("failed", problem=reason), at=at)
     return True
 
 
 async def left_of(tx: Transaction, charge_id: UUID) -> Yen:
     """Return what of a charge may still be given back."""
-    left = Yen(0)
+    left = ZERO
     for attempt in await charge_rows.attempts_of(tx, charge_id):
         if attempt.state == "captured":
-            left += (attempt.captured or Yen(0)) - await store.reserved(tx, attempt.id)
+            left += (attempt.captured or ZERO) - await charge_rows.given_back(tx, attempt.id)
     return left
 
 
 async def note_unallocated(
-    tx: Transaction, charge_id: UUID, *, amount: Yen, cause: Literal["paid_too_late", "paid_twice"], at: datetime
+    tx: Transaction,
+    charge_id: UUID,
+    *,
+    refund_id: UUID,
+    amount: Yen,
+    cause: Literal["paid_too_late", "paid_twice"],
+    at: datetime,
 ) -> None:
-    """Publish that money came which no order can take."""
+    """Publish that money came which no order can take; the case is closed when its refund has settled."""
     charge = await charge_rows.find(tx, charge_id, lock=True)
     if charge is None:
         return
+    attempts = await charge_rows.attempts_of(tx, charge_id)
+    payer = next((each for each in attempts if each.id == charge.captured_by), None)
+    await charges.open_case(tx, charge, payer, cause, amount, refund_id=refund_id, at=at)
     await charges.unallocated(tx, charge, charge.method, amount=amount, cause=cause, at=at)
 
 
@@ -177,11 +195,11 @@ async def _wanted(
 async def conclude(database: Database, refund_id: UUID, finding: RefundFinding, *, at: datetime) -> str:
     """Write down what the provider said of a refund; a settled or failed one is published once."""
     async with database.transaction("refund") as tx:
-        refund = await store.find(tx, refund_id, lock=True)
-        if refund is None or refund.state in {"settled", "failed"}:
+        known = await store.find(tx, refund_id)
+        charge = None if known is None else await charge_rows.find(tx, known.charge_id, lock=True)
+        refund = None if charge is None else await store.find(tx, refund_id, lock=True)
+        if charge is None or refund is None or refund.state in {"settled", "failed"}:
             return "unchanged"
-        charge = await charge_rows.find(tx, refund.charge_id)
-        assert charge is not None  # noqa: S101 - the refund's foreign key
         later = at + STEPS[min(refund.polls, len(STEPS) - 1)]
         newer = replace(refund, polls=refund.polls + 1, provider_id=finding.provider_id or refund.provider_id)
         match finding.state:
@@ -189,7 +207,7 @@ async def conclude(database: Database, refund_id: UUID, finding: RefundFinding, 
                 newer = replace(newer, state=finding.state)
                 await store.save(tx, newer, next_poll_at=None, finished_at=at, problem=finding.problem)
                 await _publish(tx, refund.id, charge, refund.amount, finding, at=at)
-                await charge_rows.note(tx, charge.id, f"Refund of {refund.amount} {finding.state}.", at=at)
+                await _note_end(tx, charge, refund, finding, at=at)
             case "pending":
                 newer = replace(newer, state="sent")
                 await store.save(tx, newer, next_poll_at=later, finished_at=None)
@@ -201,6 +219,25 @@ async def conclude(database: Database, refund_id: UUID, finding: RefundFinding, 
             case _:
                 assert_never(finding.state)
         return finding.state
+
+
+async def _note_end(tx: Transaction, charge: Charge, refund: Refund, finding: RefundFinding, *, at: datetime) -> None:
+    """Write a refund's end into the history, and into the case that it was to end; a failure is one for a person."""
+    settled = finding.state == "settled"
+    if settled:
+        await charge_rows.note(tx, charge.id, "refund_settled", amount=refund.amount, at=at)
+    else:
+        reason = finding.problem or "refused"
+        await charge_rows.note(tx, charge.id, "refund_failed", amount=refund.amount, reason=reason, at=at)
+    case = await cases.of_refund(tx, refund.id)
+    if case is not None:
+        ended = case_model.refund_ended(case, settled=settled, at=at)
+        await cases.save(tx, ended)
+        if settled:
+            await charge_rows.note(tx, charge.id, "case_closed", case=case.kind, resolution="given_back", at=at)
+    elif not settled:
+        attempt = await charge_rows.attempt(tx, refund.attempt_id)
+        await charges.open_case(tx, charge, attempt, "refund_failed", refund.amount, at=at)
 
 
 async def _publish(

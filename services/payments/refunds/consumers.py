@@ -21,7 +21,9 @@ def handlers(*, clock: Clock, bank_account_needed: frozenset[str]) -> Mapping[ty
         assert isinstance(fact, RefundRequested)  # noqa: S101 - the runner chose this handler by the type
         at = clock.now()
         if fact.reason == "paid_too_late" or fact.reason == "paid_twice":  # noqa: PLR1714 - narrows the type
-            await actions.note_unallocated(tx, fact.charge_id, amount=fact.amount, cause=fact.reason, at=at)
+            await actions.note_unallocated(
+                tx, fact.charge_id, refund_id=fact.refund_id, amount=fact.amount, cause=fact.reason, at=at
+            )
         try:
             await actions.request(
                 tx,

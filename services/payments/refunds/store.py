@@ -32,15 +32,6 @@ class Refund:
     polls: int
 
 
-async def reserved(tx: Transaction, attempt_id: UUID) -> Yen:
-    """Return what of an attempt is refunded or about to be; call it under the charge's lock."""
-    found = await tx.session.execute(
-        text("SELECT coalesce(sum(amount), 0) FROM refunds WHERE attempt_id = :id AND state <> 'failed'"),
-        {"id": attempt_id},
-    )
-    return Yen(int(found.scalar_one()))
-
-
 async def add(tx: Transaction, refund: Refund, *, next_poll_at: datetime | None) -> bool:
     """Insert a refund; tell whether it is new."""
     found = await tx.session.execute(

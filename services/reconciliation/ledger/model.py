@@ -327,7 +327,7 @@ def _of_charge(fact: pay.ChargeFact, at: datetime) -> Meaning:
                 return Meaning(day, fact.reference, set_aside, Change(fact.reference, known))
             change = Change(fact.reference, known, unallocated=fact.captured, unallocated_at=fact.unallocated_at)
             return Meaning(day, fact.reference, _allocated("unallocated", fact, fact.captured, day), change)
-        case pay.ChargeReversed():
+        case pay.ChargeReversed() | pay.UnallocatedReversed():
             day = business_date(fact.reversed_at)
             change = Change(fact.reference, known, reversed=fact.reversed, reversed_at=fact.reversed_at)
             return Meaning(day, fact.reference, _allocated("reversed", fact, fact.reversed, day), change)

@@ -1,0 +1,1 @@
+"""Cases: money or outcomes that a person has to look at."""
