@@ -103,11 +103,22 @@ class ProviderEvent:
     reference: str
 
 
+AwayKind = Literal["maintenance", "rate_limited", "unreachable"]
+
+
 class Away(Unavailable):
-    """The provider is in maintenance or cannot be reached; nothing was sent."""
+    """The provider is in maintenance, wants fewer calls, or cannot be reached; nothing was begun.
+
+    `kind` says which; `retry_after` is how many seconds the provider wants to be left alone, if it said so.
+    """
 
     slug = "provider-away"
     advice = "{method} is not available right now. Nothing was charged; try again later or choose another way to pay."
+
+    def __init__(self, *, method: str, kind: AwayKind = "unreachable", retry_after: float | None = None) -> None:
+        self.kind: AwayKind = kind
+        self.retry_after = retry_after
+        super().__init__(method=method)
 
 
 class AmbiguousError(Exception):
@@ -116,6 +127,10 @@ class AmbiguousError(Exception):
 
 class RefusedError(Exception):
     """The provider refused the call for good; the message is its reason."""
+
+
+class MisconfiguredError(RefusedError):
+    """The provider does not know our key or merchant: a setting is wrong, and the staff must see it."""
 
 
 class NotGenuine(Unauthenticated):

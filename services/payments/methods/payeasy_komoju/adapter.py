@@ -20,6 +20,7 @@ from payments.methods.protocol import (
     Away,
     BankAccount,
     Capabilities,
+    MisconfiguredError,
     NotGenuine,
     Opened,
     ProviderEvent,
@@ -43,6 +44,7 @@ CAPABILITIES = Capabilities(
 TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS_MIN = 60
 IN_FLIGHT_MAX = 20
+UNREACHABLE = 0  # in place of a status: no connection, so nothing was sent
 
 
 class PayEasyKomoju:
@@ -87,8 +89,14 @@ class PayEasyKomoju:
             },
         }
         status, answer = await self._call("POST", "/payments", body, key=f"open-{attempt.id}")
-        if status in {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS}:
+        if status == UNREACHABLE:
             raise Away(method="Pay-easy")
+        if status == httpx.codes.SERVICE_UNAVAILABLE:
+            raise Away(method="Pay-easy", kind="maintenance")
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise Away(method="Pay-easy", kind="rate_limited")
+        if status == httpx.codes.UNAUTHORIZED:
+            raise MisconfiguredError("KOMOJU answered 401: check MOMIJI_KOMOJU_SECRET_KEY and MOMIJI_KOMOJU_BASE_URL")
         if status is None or status >= 500 or status == httpx.codes.CONFLICT:  # noqa: PLR2004 - unknown
             raise AmbiguousError(f"KOMOJU answered {status}")
         if status >= 400:  # noqa: PLR2004 - refused
@@ -135,7 +143,7 @@ class PayEasyKomoju:
         # A corrected account is another request: KOMOJU refuses the same key with another body.
         mark = hashlib.sha256(json.dumps(body).encode()).hexdigest()[:16]
         status, answer = await self._call("POST", path, body, key=f"refund-{wanted.id}-{mark}")
-        if status is None or status >= 500 or status == httpx.codes.CONFLICT:  # noqa: PLR2004 - unknown
+        if status in {None, UNREACHABLE, httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS} or status >= 500:  # noqa: PLR2004 - unknown
             return RefundFinding("no_answer")
         if status >= 400:  # noqa: PLR2004 - refused
             raise RefusedError(str(answer.get("error", {}).get("message", "refused")))
@@ -190,7 +198,7 @@ class PayEasyKomoju:
             async with self._room:
                 answer = await self._client.request(verb, self._base + path, json=body, params=query, headers=headers)
         except httpx.ConnectError:
-            return httpx.codes.SERVICE_UNAVAILABLE, {}
+            return UNREACHABLE, {}
         except httpx.HTTPError:
             return None, {}
         try:

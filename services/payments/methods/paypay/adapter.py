@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
 from kernel.clock import Clock
 from kernel.money import Yen
 from payments.charges.model import Attempt, Finding, NoAnswer, NotThere, Over, Paid, Refused, Unpaid
+from payments.methods.paypay import windows
+from payments.methods.paypay.results import Meaning, meaning_of, words_of
 from payments.methods.paypay.signing import authorization
 from payments.methods.protocol import (
     AmbiguousError,
     Away,
     BankAccount,
     Capabilities,
+    MisconfiguredError,
     NotGenuine,
     Opened,
     ProviderEvent,
@@ -29,6 +34,7 @@ from payments.methods.protocol import (
     Wanted,
     Words,
 )
+from payments.methods.quiet import Quiet, asked_for
 from payments.settings import PaymentsSettings
 
 CAPABILITIES = Capabilities(
@@ -43,8 +49,24 @@ CAPABILITIES = Capabilities(
 POST_SECONDS = 30.0  # PayPay's own time-outs: POST at least 30 s, others 15 s.
 OTHER_SECONDS = 15.0
 JSON_TYPE = "application/json"
-NOT_PAID = frozenset({"DYNAMIC_QR_PAYMENT_NOT_FOUND", "01652075"})
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 IN_FLIGHT_MAX = 20
+MISCONFIGURED = (
+    "PayPay answered {code}: check MOMIJI_PAYPAY_API_KEY, MOMIJI_PAYPAY_API_SECRET, MOMIJI_PAYPAY_MERCHANT_ID, "
+    "MOMIJI_PAYPAY_BASE_URL and this machine's clock"
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An answer of PayPay's and what it means; `retry_after` in seconds."""
+
+    meaning: Meaning | Literal["unreachable"]
+    code: str
+    answer: Any
+    retry_after: float | None
 
 
 class PayPay:
@@ -61,6 +83,7 @@ class PayPay:
         self._hint_sources = settings.paypay_webhook_sources
         self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=IN_FLIGHT_MAX))
         self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._quiet = Quiet()
 
     async def open(self, wanted: Wanted) -> Opened:
         """Create the code of an attempt; PayPay refuses the same reference twice (DUPLICATE_DYNAMIC_QR_REQUEST)."""
@@ -74,31 +97,35 @@ class PayPay:
             "redirectUrl": wanted.return_url,
             "redirectType": "WEB_LINK",
         }
-        status, answer = await self._call("POST", "/v2/codes", body)
-        if status in {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS}:
-            raise Away(method="PayPay")
-        if status is None or status >= 500:  # noqa: PLR2004 - a server's fault: unknown
-            raise AmbiguousError(f"PayPay answered {status}")
-        if status >= 400:  # noqa: PLR2004 - refused
-            raise RefusedError(_code(answer))
-        data = answer["data"]
+        said = await self._call("POST", "/v2/codes", body)
+        match said.meaning:
+            case "done":
+                data = said.answer["data"]
+            case "maintenance" | "rate_limited" | "unreachable":
+                raise Away(method="PayPay", kind=said.meaning, retry_after=said.retry_after)
+            case "misconfigured":
+                raise MisconfiguredError(MISCONFIGURED.format(code=said.code))
+            case "ask_first" | "duplicate" | "already_paid":
+                raise AmbiguousError(f"PayPay answered {said.code}")
+            case _:
+                raise RefusedError(said.code)
         deadline = datetime.fromtimestamp(int(data["expiryDate"]), UTC)
         return Opened(str(data["codeId"]), str(data["url"]), deadline, {"deeplink": str(data.get("deeplink", ""))})
 
     async def query(self, attempt: Attempt) -> Finding:
         """Ask for the payment of an attempt's code."""
-        status, answer = await self._call("GET", f"/v2/codes/payments/{attempt.id}")
-        if status is None or status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:  # noqa: PLR2004 - as above
+        said = await self._call("GET", f"/v2/codes/payments/{attempt.id}")
+        if said.meaning in {"not_paid", "no_such_code"}:
+            return NotThere()
+        if said.meaning != "done":
             return NoAnswer()
-        if status >= 400:  # noqa: PLR2004 - as above
-            return NotThere() if _code(answer) in NOT_PAID or status == httpx.codes.NOT_FOUND else NoAnswer()
-        data = answer["data"]
+        data = said.answer["data"]
         match data.get("status"):
             case "COMPLETED" | "REFUNDED":
                 accepted = datetime.fromtimestamp(int(data["acceptedAt"]), UTC)
                 return Paid(Yen(int(data["amount"]["amount"])), accepted)
             case "FAILED":
-                return Refused("failed")
+                return Refused("declined")  # PayPay tells the payer why, in the app; it does not tell us.
             case "CANCELED" | "EXPIRED":
                 return Over()
             case _:
@@ -110,32 +137,68 @@ class PayPay:
         await self._call("DELETE", path)
 
     async def refund(self, wanted: RefundWanted, account: BankAccount | None) -> RefundFinding:  # noqa: ARG002
-        """Give the money back to the PayPay balance."""
-        status, answer = await self._call("GET", f"/v2/codes/payments/{wanted.attempt.id}")
-        if status is None or status >= 400:  # noqa: PLR2004 - as above
+        """Give the money back to the PayPay balance.
+
+        A whole payment of the same day is cancelled (until 00:14:59 of the next, Japan's time); a part of one, or one
+        of an earlier day, is refunded under our id. Decision 0122.
+        """
+        said = await self._call("GET", f"/v2/codes/payments/{wanted.attempt.id}")
+        data = said.answer["data"] if said.meaning == "done" else {}
+        if not data.get("paymentId"):
             return RefundFinding("no_answer")
+        ended = _cancelled(data)
+        whole = wanted.amount.amount == int(data["amount"]["amount"]) and not data.get("refunds", {}).get("data")
+        if ended is None and whole and windows.may_be_cancelled(int(data["acceptedAt"]), at=self._clock.now()):
+            ended = await self._cancel(wanted)
+        return ended or await self._give_back(wanted, str(data["paymentId"]))
+
+    async def _give_back(self, wanted: RefundWanted, payment_id: str) -> RefundFinding:
         body = {
             "merchantRefundId": str(wanted.id),
-            "paymentId": str(answer["data"]["paymentId"]),
+            "paymentId": payment_id,
             "amount": {"amount": wanted.amount.amount, "currency": "JPY"},
             "requestedAt": int(wanted.requested_at.timestamp()),
             "reason": "cancelled",
         }
-        status, answer = await self._call("POST", "/v2/refunds", body)
-        if status is None or status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:  # noqa: PLR2004 - as above
+        said = await self._call("POST", "/v2/refunds", body)
+        match said.meaning:
+            case "done":
+                return _refund(said.answer)
+            case "refund_limit":
+                return RefundFinding("failed", problem="refund_limit")
+            case "not_reversible":
+                return RefundFinding("failed", problem="not_refundable")
+            case "refused" | "no_such_code" | "not_paid" | "already_paid":
+                return RefundFinding("failed", problem=said.code)
+            case "duplicate":
+                return await self._asked(wanted)  # An earlier call of ours made it: see what became of that.
+            case _:
+                return RefundFinding("no_answer")
+
+    async def _cancel(self, wanted: RefundWanted) -> RefundFinding | None:
+        """Cancel a payment; None when PayPay says that it must be refunded instead."""
+        said = await self._call("DELETE", f"/v2/payments/{wanted.attempt.id}")
+        if said.meaning == "not_reversible":
+            return None
+        if said.meaning != "done":
             return RefundFinding("no_answer")
-        if status >= 400:  # noqa: PLR2004 - as above
-            return RefundFinding("failed", problem=_code(answer))
-        return _refund(answer)
+        return await self._asked(wanted)  # "Accepted" is not yet "done".
 
     async def query_refund(self, wanted: RefundWanted) -> RefundFinding:
         """Ask what became of a refund; one that PayPay does not know is sent again under the same id."""
-        status, answer = await self._call("GET", f"/v2/refunds/{wanted.id}")
-        if status is None or status >= 500:  # noqa: PLR2004 - as above
+        found = await self._asked(wanted)
+        return await self.refund(wanted, None) if found.state == "not_there" else found
+
+    async def _asked(self, wanted: RefundWanted) -> RefundFinding:
+        said = await self._call("GET", f"/v2/refunds/{wanted.id}")
+        if said.meaning == "done":
+            return _refund(said.answer)
+        if said.meaning != "no_such_refund":
             return RefundFinding("no_answer")
-        if status >= 400:  # noqa: PLR2004 - as above
-            return await self.refund(wanted, None)
-        return _refund(answer)
+        said = await self._call("GET", f"/v2/codes/payments/{wanted.attempt.id}")
+        if said.meaning != "done":
+            return RefundFinding("no_answer")
+        return _cancelled(said.answer["data"]) or RefundFinding("not_there")
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> ProviderEvent:  # noqa: ARG002
         """Read a notification. PayPay signs none: it is a hint to ask, believed for nothing else."""
@@ -152,7 +215,10 @@ class PayPay:
         """Let go of connections."""
         await self._client.aclose()
 
-    async def _call(self, verb: str, path: str, body: dict[str, Any] | None = None) -> tuple[int | None, Any]:
+    async def _call(self, verb: str, path: str, body: dict[str, Any] | None = None) -> _Said:
+        pause = self._quiet.left(at=self._clock.now())
+        if pause:
+            return _Said("rate_limited", "RATE_LIMIT", {}, pause)
         raw = json.dumps(body).encode() if body is not None else b""
         headers = {
             "Authorization": authorization(
@@ -175,18 +241,32 @@ class PayPay:
                 answer = await self._client.request(
                     verb, self._base + path, content=raw or None, headers=headers, timeout=timeout
                 )
-        except httpx.ConnectError:
-            return httpx.codes.SERVICE_UNAVAILABLE, {}
-        except httpx.HTTPError:
-            return None, {}
+        except NEVER_SENT:
+            return _Said("unreachable", "no connection", {}, None)
+        except httpx.HTTPError as lost:
+            return _Said("ask_first", type(lost).__name__, {}, None)
         try:
-            return answer.status_code, answer.json()
+            said = answer.json()
         except ValueError:
-            return answer.status_code, {}
+            said = {}
+        return self._noted(verb, path, answer.status_code, said, asked_for(answer.headers))
+
+    def _noted(self, verb: str, path: str, status: int, said: Any, retry_after: float | None) -> _Said:
+        meaning, code = meaning_of(status, said), words_of(said)[0] or str(status)
+        if meaning == "rate_limited":
+            retry_after = self._quiet.begin(retry_after, at=self._clock.now())
+        elif meaning == "done":
+            self._quiet.end()
+        elif meaning == "misconfigured":
+            log.error("PayPay does not accept our settings", extra={"call": f"{verb} {path[:12]}", "code": code})
+        return _Said(meaning, code, said, retry_after)
 
 
-def _code(answer: Any) -> str:
-    return str(answer.get("resultInfo", {}).get("code", "refused")) if isinstance(answer, dict) else "refused"
+def _cancelled(payment: Any) -> RefundFinding | None:
+    """Tell whether the whole payment was cancelled after it was paid: then the money is back."""
+    if payment.get("status") != "CANCELED" or not payment.get("acceptedAt"):
+        return None
+    return RefundFinding("settled", str(payment.get("paymentId", "")))
 
 
 def _refund(answer: Any) -> RefundFinding:
