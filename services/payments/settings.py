@@ -18,6 +18,7 @@ class PaymentsSettings(Settings):
     callers: tuple[str, ...] = ("ticketing",)  # whose charges are opened: names of services and of other systems
     form_action_origins: tuple[str, ...] = ("https://checkout.stripe.com",)
 
+    calls_per_second: float = Field(default=100.0, gt=0)  # to one provider, from one process; more wait for their turn
     message_body_days: int = Field(default=14, ge=1)  # a provider's message may name a payer: kept only so long
 
     stripe_secret_key: SecretStr = SecretStr("sk_test_momiji_sandbox")

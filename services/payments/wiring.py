@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -14,6 +15,7 @@ from kernel.rows import Database
 from kernel.signin import SignIn
 from kernel.web import Pages
 from payments.charges.model import MethodUnknown
+from payments.health.guard import Guarded
 from payments.methods import connect_all
 from payments.methods.protocol import Method
 from payments.settings import PaymentsSettings
@@ -28,7 +30,7 @@ class Wiring:
     settings: PaymentsSettings
     database: Database
     clock: Clock
-    methods: dict[str, Method]
+    methods: Mapping[str, Method]
     pages: Pages
     sign_in: SignIn
 
@@ -65,13 +67,17 @@ def wiring_of(request: Request) -> Wiring:
 def wire(settings: PaymentsSettings, *, clock: Clock | None = None) -> Wiring:
     """Put payments together; nothing is connected yet."""
     now = clock or SystemClock()
+    database = Database(
+        settings.payments_database_url, service="payments", pool_size_max=settings.database_pool_size_max
+    )
     return Wiring(
         settings=settings,
-        database=Database(
-            settings.payments_database_url, service="payments", pool_size_max=settings.database_pool_size_max
-        ),
+        database=database,
         clock=now,
-        methods=connect_all(settings, now),
+        methods={
+            name: Guarded(method, database, now, calls_per_second=settings.calls_per_second)
+            for name, method in connect_all(settings, now).items()
+        },
         pages=Pages(folders=[HERE / "charges" / "templates"], words=[HERE / "words"]),
         sign_in=SignIn(
             service="payments",

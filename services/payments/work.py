@@ -19,6 +19,7 @@ from kernel.stream import open_stream
 from kernel.stream.protocol import topic_of
 from payments.charges import actions as charges
 from payments.charges import store as charge_rows
+from payments.health import actions as health
 from payments.messages import store as messages
 from payments.methods.protocol import Away
 from payments.refunds import actions as refund_actions
@@ -172,10 +173,11 @@ async def _attempt(wired: Wiring, attempt_id: UUID, *, named: bool = False) -> s
 
 
 async def _deadlines(wired: Wiring) -> int:
-    """End charges that nobody can pay any more, and forget what old messages said."""
+    """End charges that nobody can pay any more, offer rested methods again, forget what old messages said."""
     at = wired.clock.now()
     async with wired.database.transaction("messages") as tx:
         await messages.forget_bodies(tx, before=at - timedelta(days=wired.settings.message_body_days))
+    await health.resume_over(wired.database, at=at)
     return await charges.expire_over(wired.database, at=at, limit=BATCH_MAX)
 
 

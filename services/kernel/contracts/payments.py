@@ -97,6 +97,28 @@ class UnallocatedReversed(ChargeFact):
     reversed_at: Moment
 
 
+class MethodPaused(Fact):
+    """A way to pay is not to be offered for now: its provider is in maintenance or does not answer."""
+
+    TYPE: ClassVar[str] = "payments.method.paused.v1"
+    AGGREGATE: ClassVar[str] = "method"
+
+    method: Method
+    trouble: str
+    paused_at: Moment
+    until: Moment | None
+
+
+class MethodResumed(Fact):
+    """A way to pay may be offered again."""
+
+    TYPE: ClassVar[str] = "payments.method.resumed.v1"
+    AGGREGATE: ClassVar[str] = "method"
+
+    method: Method
+    resumed_at: Moment
+
+
 class RefundFact(Fact):
     """One refund of one charge."""
 

@@ -166,6 +166,10 @@ async def ask_and_apply(database: Database, method: Method, attempt_id: UUID, *,
     if attempt is None:
         return "no such attempt"
     finding = await method.query(attempt)
+    if isinstance(finding, NoAnswer) and finding.retry_at is not None:
+        async with database.transaction("ask") as tx:
+            await store.ask_at(tx, attempt_id, finding.retry_at)
+        return "not asked"
     if isinstance(finding, model.Unpaid | model.NotThere) and _is_lost(method, attempt):
         await method.expire(attempt)  # What it made is lost to us, and so to the payer: another attempt is needed.
         finding = await method.query(attempt)

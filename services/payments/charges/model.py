@@ -131,7 +131,9 @@ class NotThere:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """The provider did not say; nothing is concluded."""
+    """The provider did not say; nothing is concluded. `retry_at`: it was not even asked, and may be from then on."""
+
+    retry_at: datetime | None = None
 
 
 Finding = Unpaid | Paid | Reversed | Refused | Over | NotThere | NoAnswer

@@ -226,6 +226,14 @@ async def hasten(tx: Transaction, attempt_id: UUID, *, at: datetime, pause: time
     )
 
 
+async def ask_at(tx: Transaction, attempt_id: UUID, at: datetime) -> None:
+    """Put off a question that could not be sent; it does not count as one."""
+    await tx.session.execute(
+        text("UPDATE attempts SET next_poll_at = :at WHERE id = :id AND next_poll_at IS NOT NULL"),
+        {"id": attempt_id, "at": at},
+    )
+
+
 async def ask_soon(tx: Transaction, attempt_id: UUID, *, at: datetime) -> None:
     """Have an attempt's provider asked now, and again from the shortest wait on."""
     await tx.session.execute(

@@ -88,11 +88,12 @@ class BankAccount:
 
 @dataclass(frozen=True, slots=True)
 class RefundFinding:
-    """What the provider says of a refund."""
+    """What the provider says of a refund. `not_sent`: it was not even asked, and may be from `retry_at` on."""
 
-    state: Literal["settled", "failed", "pending", "not_there", "no_answer"]
+    state: Literal["settled", "failed", "pending", "not_there", "no_answer", "not_sent"]
     provider_id: str | None = None
     problem: str = ""
+    retry_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,12 @@ async def conclude(database: Database, refund_id: UUID, finding: RefundFinding, 
                 # Only a bank transfer says so: it never arrived, or its account was refused. The payer is asked again.
                 await store.save(tx, replace(newer, state="needs_bank_account"), next_poll_at=None, finished_at=None)
             case "no_answer":
-                await store.save(tx, newer, next_poll_at=later, finished_at=None)
+                if finding.retry_at is not None:  # Nobody was asked, so it counts as no try.
+                    newer = replace(newer, polls=refund.polls)
+                await store.save(tx, newer, next_poll_at=finding.retry_at or later, finished_at=None)
+            case "not_sent":
+                newer = replace(refund, state="requested")
+                await store.save(tx, newer, next_poll_at=finding.retry_at or later, finished_at=None)
             case _:
                 assert_never(finding.state)
         return finding.state

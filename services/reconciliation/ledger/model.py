@@ -135,6 +135,8 @@ def meaning_of(fact: Fact, *, version: int, at: datetime) -> Meaning:  # noqa: P
             return _of_refund(fact)
         case pay.DisputeOpened() | pay.DisputeClosed():
             return _of_dispute(fact)
+        case pay.MethodPaused() | pay.MethodResumed():
+            return Meaning(business_date(at))  # No money: kept as a fact, so that a quiet day can be explained.
         case tic.RefundRequested():
             day, order_id = business_date(fact.requested_at), str(fact.order_id)
             entries = _lines("refund_requested", fact.lines, day, order_id, fact.method, fact.charge_id)

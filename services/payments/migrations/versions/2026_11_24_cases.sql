@@ -34,3 +34,18 @@ CREATE INDEX cases_unsettled ON cases (id) WHERE state <> 'closed';
 -- A history is read in the reader's language: what happened, and its values.
 ALTER TABLE charge_history ADD COLUMN kind text, ADD COLUMN fields jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE charge_history ALTER COLUMN words DROP NOT NULL;
+
+-- Circuit breakers: one for each operation of each method, known to all processes.
+CREATE TABLE breakers (
+    method          text NOT NULL,
+    operation       text NOT NULL CHECK (operation IN ('open', 'query', 'expire', 'refund', 'query_refund')),
+    state           text NOT NULL DEFAULT 'closed' CHECK (state IN ('closed', 'open', 'half_open')),
+    failures        integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    pauses          integer NOT NULL DEFAULT 0 CHECK (pauses >= 0),
+    trouble         text CHECK (trouble IN ('maintenance', 'rate_limited', 'unreachable', 'failing')),
+    until           timestamptz,
+    last_ok_at      timestamptz,
+    last_trouble_at timestamptz,
+    version         integer NOT NULL DEFAULT 0, -- of the method as an aggregate: its pauses and resumptions
+    PRIMARY KEY (method, operation)
+);
