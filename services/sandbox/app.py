@@ -22,7 +22,7 @@ from sandbox.settings import SandboxSettings
 from sandbox.stripe import pages as stripe_pages
 from sandbox.stripe import routes as stripe
 from sandbox.stripe import settlement
-from sandbox.wiring import wire
+from sandbox.wiring import Later, in_real_time, wire
 
 DESCRIPTION = """Stand-ins of the payment providers, for practice and tests: no real money moves.
 
@@ -31,9 +31,11 @@ authentication, strictness and error shapes (see the providers' documentation). 
 sandbox's own addresses."""
 
 
-def create_app(settings: SandboxSettings | None = None, clock: Clock | None = None) -> FastAPI:
+def create_app(
+    settings: SandboxSettings | None = None, clock: Clock | None = None, later: Later = in_real_time
+) -> FastAPI:
     """Return the app; settings come from the environment if not given. Raises ValueError in production."""
-    sandbox = wire(settings or SandboxSettings(), clock or SystemClock())
+    sandbox = wire(settings or SandboxSettings(), clock or SystemClock(), later)
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:

@@ -51,12 +51,16 @@ class Sandbox:
         self.journal.close()
 
 
-def _later(seconds: float, act: Callable[[], object]) -> object:
+Later = Callable[[float, Callable[[], object]], object]
+
+
+def in_real_time(seconds: float, act: Callable[[], object]) -> object:
+    """Do something once so many seconds have passed."""
     return asyncio.get_running_loop().call_later(max(0.0, seconds), act)
 
 
-def wire(settings: SandboxSettings, clock: Clock) -> Sandbox:
-    """Make a sandbox that has not started yet."""
+def wire(settings: SandboxSettings, clock: Clock, later: Later = in_real_time) -> Sandbox:
+    """Make a sandbox that has not started yet. `later` keeps what is to happen by itself, at the clock's pace."""
     journal = Journal(settings.journal_file, objects_max=settings.objects_max, bytes_max=settings.journal_bytes_max)
     faults = Faults()
     stripe_secrets = tuple(each.get_secret_value() for each in settings.stripe_webhook_secrets)
@@ -81,7 +85,7 @@ def wire(settings: SandboxSettings, clock: Clock) -> Sandbox:
         sender=sender,
         finder=Finder(settings),
         doorman=Doorman(key=settings.paypay_api_key, secret=settings.paypay_api_secret.get_secret_value()),
-        stripe=StripeDesk(settings, clock, journal, sender, _later),
+        stripe=StripeDesk(settings, clock, journal, sender, later),
         paypay=PayPayDesk(settings, clock, journal, sender),
-        komoju=KomojuDesk(settings, clock, journal, sender, _later),
+        komoju=KomojuDesk(settings, clock, journal, sender, later),
     )
