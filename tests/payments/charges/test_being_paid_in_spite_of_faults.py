@@ -5,6 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from support.live_payments import eventually
+
 METHODS = ["stripe_card", "paypay", "payeasy_komoju"]
 PROVIDER = {"stripe_card": "stripe", "paypay": "paypay", "payeasy_komoju": "komoju"}
 
@@ -62,7 +64,8 @@ def test_maintenance_is_said_and_the_charge_can_be_opened_later(paying, method):
     reference = str(uuid4())
     answer = paying.open(method, reference=reference)
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/provider-away")
-    assert paying.open(method, reference=reference).is_success
+    paying.end_pauses()
+    assert eventually(lambda: paying.open(method, reference=reference).is_success)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,12 @@ def test_a_provider_in_maintenance_is_said_and_leaves_the_charge_open_to_another
     wanted = till.wanted()
     refused = till.post(wanted)
     assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
-    assert till.post(wanted).is_success
+
+    def opened():
+        till.end_pauses()
+        return till.post(wanted).is_success
+
+    assert eventually(opened)
 
 
 def test_a_crash_before_the_provider_answered_charges_nobody_twice(till):
