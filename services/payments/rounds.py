@@ -39,7 +39,7 @@ async def read_messages(wired: Wiring) -> int:
 async def _message(wired: Wiring, message_id: int, method_name: str, reference: str) -> None:
     outcome = "names nothing of ours"
     async with wired.database.transaction("messages") as tx:
-        attempt = await charge_rows.find_attempt(tx, reference, method_name)
+        attempt = await charge_rows.find_attempt(tx, reference, wired.methods_beside(method_name))
     if attempt is not None:
         outcome = await _attempt(wired, attempt.id, named=True)
     async with wired.database.transaction("messages") as tx:

@@ -15,6 +15,7 @@ class PaymentsSettings(Settings):
     payments_database_url: str = ""
     payments_port: int = Field(default=8102, ge=1, le=65_535)
     methods_enabled: tuple[str, ...] = ("stripe_card", "paypay", "payeasy_komoju")
+    methods_retired: tuple[str, ...] = ()  # take no new payments; those of before are asked about and refunded
     callers: tuple[str, ...] = ("ticketing",)  # whose charges are opened: names of services and of other systems
     form_action_origins: tuple[str, ...] = ("https://checkout.stripe.com",)
 
@@ -32,10 +33,33 @@ class PaymentsSettings(Settings):
     paypay_webhook_sources: tuple[str, ...] = ()  # addresses that notifications may come from; none: any
 
     komoju_secret_key: SecretStr = SecretStr("sk_test_komoju_momiji_sandbox")
-    komoju_webhook_secret: SecretStr = SecretStr("komoju-webhook-momiji-sandbox")
+    komoju_webhook_secrets: tuple[SecretStr, ...] = (SecretStr("komoju-webhook-momiji-sandbox"),)
+    komoju_webhook_secret: SecretStr = SecretStr("")  # the name before there could be two; it still counts
     komoju_base_url: str = "http://127.0.0.1:8109/komoju/api/v1"
     komoju_contact_email: str = "tickets@momiji.invalid"
     komoju_contact_phone: str = "0820000000"
+
+    @model_validator(mode="after")
+    def _one_route_for_paypay(self) -> Self:
+        if {"paypay", "stripe_paypay"} <= set(self.methods_enabled):
+            raise ValueError(
+                "MOMIJI_METHODS_ENABLED names paypay and stripe_paypay. Choose one and move the other to "
+                "MOMIJI_METHODS_RETIRED: a payer whose first payment has no answer yet is not led to a second route."
+            )
+        return self
+
+    @property
+    def methods_connected(self) -> tuple[str, ...]:
+        """The methods whose providers are talked to."""
+        return (*self.methods_enabled, *(each for each in self.methods_retired if each not in self.methods_enabled))
+
+    @property
+    def komoju_active_secrets(self) -> tuple[SecretStr, ...]:
+        """The secrets that KOMOJU's messages may be signed with now: two while one is being replaced."""
+        if not self.komoju_webhook_secret.get_secret_value():
+            return self.komoju_webhook_secrets
+        named = "komoju_webhook_secrets" in self.model_fields_set
+        return (*(self.komoju_webhook_secrets if named else ()), self.komoju_webhook_secret)
 
     @model_validator(mode="after")
     def _production_talks_to_real_providers(self) -> Self:
@@ -43,16 +67,23 @@ class PaymentsSettings(Settings):
             return self
         addresses = {
             "stripe_card": self.stripe_api_base,
+            "stripe_paypay": self.stripe_api_base,
             "paypay": self.paypay_base_url,
             "payeasy_komoju": self.komoju_base_url,
         }
-        for method in self.methods_enabled:
+        for method in self.methods_connected:
             if not addresses.get(method, "https://").startswith("https://"):
                 raise ValueError(f"The address of {method}'s provider is not https; production refuses it.")
-        said = [each.get_secret_value() for each in self.stripe_webhook_secrets]
-        if "stripe_card" in self.methods_enabled and (not all(said) or any("sandbox" in each for each in said)):
-            raise ValueError("MOMIJI_STRIPE_WEBHOOK_SECRETS holds an example or nothing; production refuses it.")
-        if "payeasy_komoju" in self.methods_enabled and self.komoju_contact_email.endswith(".invalid"):
+        signing = {
+            "stripe_card": ("MOMIJI_STRIPE_WEBHOOK_SECRETS", self.stripe_webhook_secrets),
+            "stripe_paypay": ("MOMIJI_STRIPE_WEBHOOK_SECRETS", self.stripe_webhook_secrets),
+            "payeasy_komoju": ("MOMIJI_KOMOJU_WEBHOOK_SECRETS", self.komoju_active_secrets),
+        }
+        for name, secrets in (signing[method] for method in self.methods_connected if method in signing):
+            said = [each.get_secret_value() for each in secrets]
+            if not said or not all(said) or any("sandbox" in each for each in said):
+                raise ValueError(f"{name} holds an example or nothing; production refuses it.")
+        if "payeasy_komoju" in self.methods_connected and self.komoju_contact_email.endswith(".invalid"):
             raise ValueError("MOMIJI_KOMOJU_CONTACT_EMAIL is not set; KOMOJU writes there about Pay-easy payments.")
         return self
 
@@ -61,8 +92,9 @@ class PaymentsSettings(Settings):
         """The secrets that must be set where real money moves."""
         by_method = {
             "stripe_card": {"stripe_secret_key"},
+            "stripe_paypay": {"stripe_secret_key"},
             "paypay": {"paypay_api_secret"},
-            "payeasy_komoju": {"komoju_secret_key", "komoju_webhook_secret"},
+            "payeasy_komoju": {"komoju_secret_key"},
         }
-        needed = {name for method in self.methods_enabled for name in by_method.get(method, set())}
+        needed = {name for method in self.methods_connected for name in by_method.get(method, set())}
         return super().required_in_production | needed

@@ -41,6 +41,20 @@ class Wiring:
             raise MethodUnknown(method=name[:40], methods=", ".join(sorted(self.methods)))
         return found
 
+    def methods_beside(self, name: str) -> list[str]:
+        """Return the methods of the provider that carries one: each may be told of at the address of another."""
+        known = self.methods.get(name)
+        if known is None:
+            return [name]
+        carrier = known.capabilities.carrier
+        return [each for each, method in self.methods.items() if method.capabilities.carrier == carrier]
+
+    def offered(self, name: str) -> Method:
+        """Return a method by which a new payment may begin; raise MethodUnknown for one that is retired, too."""
+        if name not in self.settings.methods_enabled:
+            raise MethodUnknown(method=name[:40], methods=", ".join(sorted(self.settings.methods_enabled)))
+        return self.method(name)
+
     def checkout_url(self, charge_id: UUID) -> str:
         """Return where a charge is paid."""
         return f"{self.settings.payments_url}/pay/{charge_id}"

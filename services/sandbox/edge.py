@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sandbox.wiring import Sandbox
 
 BODY_BYTES_MAX = 65_536
+RETRY_AFTER_SECONDS = 1
 
 
 def sandbox_of(request: Request) -> Sandbox:
@@ -35,7 +36,7 @@ async def bounded_body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-async def with_faults(
+async def with_faults(  # noqa: PLR0911 - one return for each fault
     sandbox: Sandbox,
     provider: str,
     operation: str,
@@ -43,6 +44,7 @@ async def with_faults(
     *,
     error: Callable[[], JSONResponse],
     maintenance: Callable[[], JSONResponse],
+    too_many: Callable[[], JSONResponse],
 ) -> Response:
     """Do a request as the waiting faults want it: not, slowly, or with its answer lost.
 
@@ -54,6 +56,10 @@ async def with_faults(
     match fault.kind if fault is not None else "":
         case "maintenance":
             return maintenance()
+        case "rate_limited":
+            answer = too_many()
+            answer.headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+            return answer
         case "error_500":
             return error()
         case "error_500_after_success":

@@ -12,6 +12,7 @@ from uuid import UUID
 from kernel.money import Yen
 from kernel.refusals import Conflict, Invalid, NotFound
 from payments.cases.model import Kind
+from payments.charges.reasons import Reason
 
 Status = Literal["pending", "captured", "failed", "expired", "reversed", "unknown", "unallocated"]
 State = Literal["prepared", "open", "captured", "declined", "expired", "unknown", "reversed"]
@@ -96,7 +97,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Unpaid:
-    """The provider waits for the payer."""
+    """The provider waits for the payer, who may try again; `refused` says why the last try was refused, if one was."""
+
+    refused: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Reversed:
 class Refused:
     """The provider refused for good."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ class TakenBack:
 class Failed:
     """The charge will not be paid by this attempt."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +320,8 @@ def after(
             return replace(newer, captured=charge.amount + given_back, captured_at=attempt.captured_at or paid_at)
         case Paid(amount=amount, at=paid_at), Unallocated():
             return replace(newer, captured=amount, captured_at=attempt.captured_at or paid_at)
+        case Refused(reason=reason) | Unpaid(refused=str(reason)), Failed() | Expired() | Unchanged():
+            return replace(newer, shown={**(attempt.shown or {}), "refused": reason})
         case _:
             return newer
 

@@ -126,7 +126,7 @@ async def again(request: Request, charge_id: UUID) -> Response:
             charge.parts,
         )
         async with wiring.database.transaction(charge.correlation_id) as tx:
-            method = wiring.method(charge.method)
+            method = wiring.offered(charge.method)
             prepared = await actions.prepare(
                 tx, asked, reopens=method.capabilities.reopens, charge_id=new_id(), attempt_id=new_id(), at=at
             )

@@ -83,7 +83,7 @@ async def post_charge(
     key = idempotency.require_key(idempotency_key)
     if holds_card_number(wanted.description):
         raise CardNumberRefused
-    method = wiring.method(wanted.method)
+    method = wiring.offered(wanted.method)
     carried = method.capabilities
     if not carried.amount_min <= Yen(wanted.amount) <= carried.amount_max:
         raise AmountNotCarried(

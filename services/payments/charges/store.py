@@ -169,11 +169,14 @@ async def given_back(tx: Transaction, attempt_id: UUID) -> Yen:
     return Yen(int(found.scalar_one()))
 
 
-async def find_attempt(tx: Transaction, reference: str, method: str) -> Attempt | None:
-    """Return the attempt that a provider means: by our reference, or by the provider's id."""
+async def find_attempt(tx: Transaction, reference: str, methods: Sequence[str]) -> Attempt | None:
+    """Return the attempt that a provider means, of one of its methods: by our reference, or by the provider's id."""
     found = await tx.session.execute(
-        text("SELECT * FROM attempts WHERE method = :method AND (id::text = :reference OR provider_id = :reference)"),
-        {"method": method, "reference": reference},
+        text(
+            "SELECT * FROM attempts WHERE method = ANY(:methods) "
+            "AND (id::text = :reference OR provider_id = :reference)"
+        ),
+        {"methods": list(methods), "reference": reference},
     )
     row = found.first()
     return None if row is None else to_attempt(row)

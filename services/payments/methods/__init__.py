@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def connect_all(settings: PaymentsSettings, clock: Clock) -> dict[str, Method]:
-    """Return every enabled method by its name; nothing is connected yet."""
+    """Return every enabled or retired method by its name; nothing is connected yet."""
     found: dict[str, Method] = {}
     for module in pkgutil.iter_modules(__path__):
-        if not module.ispkg or module.name not in settings.methods_enabled:
+        if not module.ispkg or module.name not in settings.methods_connected:
             continue
         adapter = importlib.import_module(f"payments.methods.{module.name}.adapter")
         method: Method = adapter.connect(settings, clock)

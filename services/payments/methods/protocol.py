@@ -29,6 +29,7 @@ class Capabilities:
     `reopens`: the same call again gives the same thing back (an idempotency key), so that a lost answer can be had
     again; otherwise another attempt is made.
     `refund`: by the provider ('provider') or to a bank account that the payer names ('bank_account').
+    `provider`: who carries it, where that is another name; methods of one provider read each other's messages.
     `reversible`: a bank may take a payment back after it was told of (Pay-easy 取消), so paid ones are asked about too.
     """
 
@@ -40,6 +41,12 @@ class Capabilities:
     reopens: bool
     refund: Literal["provider", "bank_account"]
     reversible: bool = False
+    provider: str = ""
+
+    @property
+    def carrier(self) -> str:
+        """The provider's name."""
+        return self.provider or self.name
 
 
 @dataclass(frozen=True, slots=True)

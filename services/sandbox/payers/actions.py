@@ -30,12 +30,12 @@ class NotPayable(Invalid):
     advice = "The payment {payment} cannot do this: {reason}"
 
 
-def act(sandbox: Sandbox, found: Found, outcome: Outcome) -> str:
+def act(sandbox: Sandbox, found: Found, outcome: Outcome, reason: str = "generic_decline") -> str:
     """Do it, and return the payment's status in the provider's own word. Raises NothingToPay, NotPayable."""
     try:
         match found.provider:
             case "stripe":
-                return _at_stripe(sandbox, found.payment, outcome)
+                return _at_stripe(sandbox, found.payment, outcome, reason)
             case "paypay":
                 return _at_paypay(sandbox, found.payment, outcome)
             case _:
@@ -48,7 +48,7 @@ def _unknown(sandbox: Sandbox, found: str) -> NothingToPay:
     return NothingToPay(url=found, reason="it is not known here", base=sandbox.settings.base)
 
 
-def _at_stripe(sandbox: Sandbox, payment: str, outcome: Outcome) -> str:
+def _at_stripe(sandbox: Sandbox, payment: str, outcome: Outcome, reason: str) -> str:
     desk = sandbox.stripe
     session = desk.store.sessions.get(payment)
     if session is None:
@@ -57,7 +57,7 @@ def _at_stripe(sandbox: Sandbox, payment: str, outcome: Outcome) -> str:
         case Outcome.ABANDON:
             return session.status
         case Outcome.DECLINE:
-            return desk.try_card(session, CardOutcome.DECLINED)[1].status
+            return desk.try_card(session, CardOutcome.DECLINED, reason)[1].status
         case Outcome.PAY_LATE:
             return desk.force_paid(session)[1].status
         case Outcome.PAY | Outcome.PAY_TWICE | Outcome.DISPUTE:

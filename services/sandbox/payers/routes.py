@@ -17,6 +17,7 @@ class NewPayer(BaseModel):
     model_config = ConfigDict(extra="forbid")
     checkout_url: str = Field(min_length=8, max_length=2_000)
     outcome: Outcome = Outcome.PAY
+    reason: str = Field(default="generic_decline", max_length=60, description="why Stripe's bank declines")
 
 
 class Paid(BaseModel):
@@ -40,5 +41,5 @@ async def pay(request: Request, said: NewPayer) -> Paid:
         provider=found.provider,
         payment=found.payment,
         outcome=said.outcome,
-        status=act(sandbox, found, said.outcome),
+        status=act(sandbox, found, said.outcome, said.reason),
     )

@@ -74,8 +74,13 @@ class StripeDesk:
             self._announce("checkout.session.expired", shapes.session(ended, self._settings.base))
             return ended
 
-    def try_card(self, session: Session, outcome: CardOutcome) -> tuple[Session, Intent]:
-        """Let the payer try a card on the hosted page. Raises CannotError unless the session is open."""
+    def try_card(
+        self, session: Session, outcome: CardOutcome, failure: str = "generic_decline"
+    ) -> tuple[Session, Intent]:
+        """Let the payer try a card on the hosted page; `failure` is the bank's code if it is declined.
+
+        Raises CannotError unless the session is open.
+        """
         if session.status == "open" and session.expires_at <= self.now():
             session = self.expire(session)
         if session.status != "open":
@@ -85,7 +90,7 @@ class StripeDesk:
             if intent is None:
                 intent = self._intent_of(session)
                 session = self.store.sessions.put(replace(session, payment_intent=intent.id))
-            intent = self.confirm(replace(intent, payment_method="pm_" + secrets.token_hex(12)), outcome)
+            intent = self.confirm(replace(intent, payment_method="pm_" + secrets.token_hex(12)), outcome, failure)
             return self.store.sessions.get(session.id) or session, intent
 
     def force_paid(self, session: Session) -> tuple[Session, Intent]:
@@ -105,7 +110,7 @@ class StripeDesk:
         """Keep a new PaymentIntent."""
         return self.store.intents.put(intent)
 
-    def confirm(self, intent: Intent, outcome: CardOutcome) -> Intent:
+    def confirm(self, intent: Intent, outcome: CardOutcome, failure: str = "generic_decline") -> Intent:
         """Send a card to the network; the intent's session, if any, follows. Raises CannotError."""
         model.confirmable(intent)
         if outcome is CardOutcome.CHALLENGED:
@@ -115,7 +120,7 @@ class StripeDesk:
         with self._journal.change():
             charge = self._charge(intent, session, succeeded=succeeded)
             if not succeeded:
-                intent = self.store.intents.put(model.fail(intent, charge))
+                intent = self.store.intents.put(model.fail(intent, charge, failure))
                 self._announce("payment_intent.payment_failed", shapes.intent(intent, self._settings.base))
                 return intent
             intent = self.store.intents.put(model.succeed(intent, charge))
@@ -234,6 +239,7 @@ class StripeDesk:
                 description=session.description,
                 return_url=session.success_url,
                 metadata=session.intent_metadata,
+                method_type=session.method_type,
             )
         )
 
@@ -247,6 +253,7 @@ class StripeDesk:
             description=intent.description,
             reference=session.client_reference_id if session else None,
             metadata=intent.metadata,
+            method_type=intent.method_type,
         )
         if succeeded:
             fee = model.fee_of(intent.amount, self._settings.stripe_fee_basis_points)

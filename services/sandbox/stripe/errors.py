@@ -33,13 +33,15 @@ def missing(what: str, object_id: str, param: str = "id") -> StripeError:
 
 
 def declined(payment_intent: dict[str, Any], charge: str) -> StripeError:
-    """The card was declined."""
+    """The card was declined, for what its intent says."""
+    said = payment_intent["last_payment_error"]
+    more = {"decline_code": said["decline_code"]} if "decline_code" in said else {}
     return StripeError(
-        "Your card was declined.",
+        said["message"],
         status=402,
         kind="card_error",
-        code="card_declined",
-        decline_code="generic_decline",
+        code=said["code"],
         charge=charge,
         payment_intent=payment_intent,
+        **more,
     )

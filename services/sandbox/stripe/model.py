@@ -23,6 +23,13 @@ class CardOutcome(Enum):
 TEST_CARDS: Mapping[str, CardOutcome] = {
     "4242424242424242": CardOutcome.APPROVED,
     "4000000000000002": CardOutcome.DECLINED,
+    "4000000000009995": CardOutcome.DECLINED,
+    "4000000000009987": CardOutcome.DECLINED,
+    "4000000000009979": CardOutcome.DECLINED,
+    "4000000000000069": CardOutcome.DECLINED,
+    "4000000000000127": CardOutcome.DECLINED,
+    "4000000000000119": CardOutcome.DECLINED,
+    "4000000000006975": CardOutcome.DECLINED,
     "4000002760003184": CardOutcome.CHALLENGED,
     "pm_card_visa": CardOutcome.APPROVED,
     "pm_card_mastercard": CardOutcome.APPROVED,
@@ -32,6 +39,23 @@ TEST_CARDS: Mapping[str, CardOutcome] = {
     "pm_card_threeDSecure2Required": CardOutcome.CHALLENGED,
     "pm_card_authenticationRequired": CardOutcome.CHALLENGED,
 }
+
+
+# And those that are declined for a reason of their own (docs.stripe.com/testing#declined-payments).
+TEST_DECLINES: Mapping[str, str] = {
+    "4000000000000002": "generic_decline",
+    "4000000000009995": "insufficient_funds",
+    "4000000000009987": "lost_card",
+    "4000000000009979": "stolen_card",
+    "4000000000000069": "expired_card",
+    "4000000000000127": "incorrect_cvc",
+    "4000000000000119": "processing_error",
+    "4000000000006975": "card_velocity_exceeded",
+}
+NOT_AUTHENTICATED = "payment_intent_authentication_failure"
+# Codes that stand in `code` itself; all others come as card_declined with a decline_code.
+OWN_CODES = frozenset({"expired_card", "incorrect_cvc", "processing_error", NOT_AUTHENTICATED})
+METHOD_TYPES = ("card", "paypay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +77,7 @@ class Session:
     description: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     intent_metadata: dict[str, str] = field(default_factory=dict)
+    method_type: str = "card"
 
     @property
     def payment_status(self) -> str:
@@ -78,6 +103,8 @@ class Intent:
     canceled_at: int | None = None
     failed: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
+    method_type: str = "card"
+    failure: str = "generic_decline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +124,7 @@ class Charge:
     dispute: str | None = None
     dispute_lost: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
+    method_type: str = "card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +241,15 @@ def succeed(intent: Intent, charge: Charge) -> Intent:
     return replace(confirmable(intent), status="succeeded", latest_charge=charge.id, failed=False)
 
 
-def fail(intent: Intent, charge: Charge) -> Intent:
+def fail(intent: Intent, charge: Charge, failure: str) -> Intent:
     """Take the network's no: another card may be tried."""
     return replace(
-        confirmable(intent), status="requires_payment_method", latest_charge=charge.id, payment_method=None, failed=True
+        confirmable(intent),
+        status="requires_payment_method",
+        latest_charge=charge.id,
+        payment_method=None,
+        failed=True,
+        failure=failure,
     )
 
 

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from kernel.refusals import Gone, NotFound
 from sandbox.edge import sandbox_of
 from sandbox.pages import form_of, render
-from sandbox.stripe.model import CannotError, CardOutcome, Intent, Session
+from sandbox.stripe.model import NOT_AUTHENTICATED, TEST_DECLINES, CannotError, CardOutcome, Intent, Session
 
 router = APIRouter(prefix="/stripe", include_in_schema=False)
 
@@ -38,7 +38,10 @@ async def pay(request: Request, session_id: str) -> Response:
     if said == "cancel":
         return RedirectResponse(session.cancel_url or session.success_url, 303)
     try:
-        session, intent = sandbox_of(request).stripe.try_card(session, CardOutcome(said))
+        outcome, _, failure = said.partition(":")
+        session, intent = sandbox_of(request).stripe.try_card(
+            session, CardOutcome(outcome), failure if failure in TEST_DECLINES.values() else "generic_decline"
+        )
     except (CannotError, ValueError):
         return render(request, "stripe/templates/checkout.html", session=_session(request, session_id), declined=False)
     if intent.status == "requires_action":
@@ -69,7 +72,7 @@ async def verdict(request: Request, intent_id: str) -> Response:
     desk = sandbox_of(request).stripe
     intent = _challenged(request, intent_id)
     yes = (await form_of(request)).get("answer") == "complete"
-    intent = desk.confirm(intent, CardOutcome.APPROVED if yes else CardOutcome.DECLINED)
+    intent = desk.confirm(intent, CardOutcome.APPROVED if yes else CardOutcome.DECLINED, NOT_AUTHENTICATED)
     session = desk.store.sessions.get(intent.session or "")
     if session is None:
         return RedirectResponse(intent.return_url or "/", 303)

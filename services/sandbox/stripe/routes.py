@@ -16,7 +16,7 @@ from sandbox.stripe.errors import StripeError, declined, missing
 from sandbox.stripe.forms import FREE, METADATA, TEXT, check, integer, required
 from sandbox.stripe.gate import StripeRoute, answer
 from sandbox.stripe.listing import expand, page
-from sandbox.stripe.model import TEST_CARDS, CardOutcome, Charge, Intent, Session
+from sandbox.stripe.model import METHOD_TYPES, TEST_CARDS, TEST_DECLINES, CardOutcome, Charge, Intent, Session
 
 router = APIRouter(prefix="/stripe/v1", route_class=StripeRoute, include_in_schema=False)
 
@@ -26,6 +26,7 @@ SESSION_SECONDS_MIN = 30 * 60
 SESSION_SECONDS_MAX = 24 * 3600
 CLOCK_GRACE_SECONDS = 30
 URL_CHARS_MAX = 5_000
+THREE_D_SECURE = ("any", "automatic", "challenge")
 EXPAND = [TEXT]
 
 _INTENT_DATA = {
@@ -54,7 +55,10 @@ _SESSION = {
     "locale": TEXT,
     "customer_email": TEXT,
     "expand": EXPAND,
-    "payment_method_options": FREE,
+    "payment_method_options": {
+        "card": {"request_three_d_secure": TEXT, "setup_future_usage": TEXT, "statement_descriptor_suffix_kana": TEXT},
+        "paypay": {},
+    },
     "billing_address_collection": TEXT,
     "customer_creation": TEXT,
     "submit_type": TEXT,
@@ -129,11 +133,7 @@ async def create_session(request: Request) -> Response:
         raise StripeError("This sandbox has payments only; mode must be 'payment'.", param="mode")
     for place in ("success_url", "cancel_url"):
         _check_url(params.get(place, ""), place, must=place == "success_url")
-    methods = params.get("payment_method_types", ["card"])
-    if methods != ["card"]:
-        raise StripeError(
-            f"The payment method type provided: {methods[0]} is invalid.", param="payment_method_types[0]"
-        )
+    method_type = _method_type(params)
     amount, name = _line_items(params)
     more = params.get("payment_intent_data", {})
     session = Session(
@@ -150,8 +150,28 @@ async def create_session(request: Request) -> Response:
         description=more.get("description"),
         metadata=params.get("metadata") or {},
         intent_metadata=more.get("metadata") or {},
+        method_type=method_type,
     )
     return _session_json(request, desk.open_session(session))
+
+
+def _method_type(params: dict[str, Any]) -> str:
+    said: list[str] = params.get("payment_method_types", ["card"])
+    for position, each in enumerate(said):
+        if each not in METHOD_TYPES:
+            raise StripeError(
+                f"The payment method type provided: {each} is invalid.", param=f"payment_method_types[{position}]"
+            )
+    if len(said) != 1:
+        raise StripeError("This sandbox's page has one way to pay.", param="payment_method_types")
+    options = params.get("payment_method_options", {})
+    secure = options.get("card", {}).get("request_three_d_secure", "automatic")
+    if secure not in THREE_D_SECURE:
+        raise StripeError(
+            f"Invalid payment_method_options[card][request_three_d_secure]: must be one of {', '.join(THREE_D_SECURE)}",
+            param="payment_method_options[card][request_three_d_secure]",
+        )
+    return said[0]
 
 
 def _check_url(url: str, place: str, *, must: bool) -> None:
@@ -320,7 +340,9 @@ def _card(params: dict[str, Any], intent: Intent) -> CardOutcome:
 def _confirm(request: Request, intent: Intent, outcome: CardOutcome) -> Response:
     desk, params = _of(request)
     method = params.get("payment_method") or intent.payment_method or f"pm_{secrets.token_hex(12)}"
-    confirmed = desk.confirm(replace(intent, payment_method=method), outcome)
+    number = params.get("payment_method_data", {}).get("card", {}).get("number", "")
+    failure = TEST_DECLINES.get(number, "generic_decline")
+    confirmed = desk.confirm(replace(intent, payment_method=method), outcome, failure)
     if outcome is CardOutcome.DECLINED:
         raise declined(shapes.intent(confirmed, sandbox_of(request).settings.base), confirmed.latest_charge or "")
     return _intent_json(request, confirmed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.stripe.model import Balance, Charge, Dispute, Event, Intent, Payout, Refund, Session
+from sandbox.stripe.model import OWN_CODES, Balance, Charge, Dispute, Event, Intent, Payout, Refund, Session
 
 API_VERSION = "2026-10-28.endive"
 CURRENCY = "jpy"
@@ -32,7 +32,7 @@ def session(each: Session, base: str) -> dict[str, Any]:
         "metadata": each.metadata,
         "mode": "payment",
         "payment_intent": each.payment_intent,
-        "payment_method_types": ["card"],
+        "payment_method_types": [each.method_type],
         "payment_status": each.payment_status,
         "status": each.status,
         "success_url": each.success_url,
@@ -42,9 +42,18 @@ def session(each: Session, base: str) -> dict[str, Any]:
     }
 
 
+_DETAILS = {"card": {"brand": "visa", "country": "JP", "funding": "credit"}}
+
+
+def payment_error(each: Intent) -> dict[str, Any]:
+    """Why an intent was declined."""
+    own = each.failure in OWN_CODES
+    code = {"code": each.failure} if own else {"code": "card_declined", "decline_code": each.failure}
+    return {"type": "card_error", "message": "Your card was declined."} | code
+
+
 def intent(each: Intent, base: str) -> dict[str, Any]:
     """A PaymentIntent."""
-    error = {"code": "card_declined", "decline_code": "generic_decline", "message": "Your card was declined."}
     action = {
         "type": "redirect_to_url",
         "redirect_to_url": {"url": f"{base}/stripe/authenticate/{each.id}", "return_url": each.return_url},
@@ -64,13 +73,13 @@ def intent(each: Intent, base: str) -> dict[str, Any]:
         "currency": CURRENCY,
         "customer": None,
         "description": each.description,
-        "last_payment_error": error | {"type": "card_error", "charge": each.latest_charge} if each.failed else None,
+        "last_payment_error": payment_error(each) | {"charge": each.latest_charge} if each.failed else None,
         "latest_charge": each.latest_charge,
         "livemode": False,
         "metadata": each.metadata,
         "next_action": action if each.status == "requires_action" else None,
         "payment_method": each.payment_method,
-        "payment_method_types": ["card"],
+        "payment_method_types": [each.method_type],
         "status": each.status,
     }
 
@@ -95,7 +104,7 @@ def charge(each: Charge) -> dict[str, Any]:
         "metadata": each.metadata,
         "paid": each.succeeded,
         "payment_intent": each.payment_intent,
-        "payment_method_details": {"type": "card", "card": {"brand": "visa", "country": "JP", "funding": "credit"}},
+        "payment_method_details": {"type": each.method_type, each.method_type: _DETAILS.get(each.method_type, {})},
         "refunded": each.succeeded and each.refunded == each.amount,
         "status": "succeeded" if each.succeeded else "failed",
     }

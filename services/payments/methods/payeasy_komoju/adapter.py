@@ -30,6 +30,7 @@ from payments.methods.protocol import (
     Wanted,
     Words,
 )
+from payments.methods.quiet import asked_for
 from payments.settings import PaymentsSettings
 
 CAPABILITIES = Capabilities(
@@ -40,6 +41,7 @@ CAPABILITIES = Capabilities(
     page="numbers",
     reopens=True,
     refund="bank_account",
+    provider="komoju",
 )
 TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS_MIN = 60
@@ -54,7 +56,7 @@ class PayEasyKomoju:
 
     def __init__(self, settings: PaymentsSettings, clock: Clock) -> None:
         self._clock = clock
-        self._webhook_secret = settings.komoju_webhook_secret.get_secret_value().encode()
+        self._webhook_secrets = [each.get_secret_value().encode() for each in settings.komoju_active_secrets]
         self._email = settings.komoju_contact_email
         self._phone = settings.komoju_contact_phone
         self._base = settings.komoju_base_url.rstrip("/")
@@ -92,9 +94,9 @@ class PayEasyKomoju:
         if status == UNREACHABLE:
             raise Away(method="Pay-easy")
         if status == httpx.codes.SERVICE_UNAVAILABLE:
-            raise Away(method="Pay-easy", kind="maintenance")
+            raise Away(method="Pay-easy", kind="maintenance", retry_after=answer.get("retry_after"))
         if status == httpx.codes.TOO_MANY_REQUESTS:
-            raise Away(method="Pay-easy", kind="rate_limited")
+            raise Away(method="Pay-easy", kind="rate_limited", retry_after=answer.get("retry_after"))
         if status == httpx.codes.UNAUTHORIZED:
             raise MisconfiguredError("KOMOJU answered 401: check MOMIJI_KOMOJU_SECRET_KEY and MOMIJI_KOMOJU_BASE_URL")
         if status is None or status >= 500 or status == httpx.codes.CONFLICT:  # noqa: PLR2004 - unknown
@@ -168,9 +170,10 @@ class PayEasyKomoju:
         return RefundFinding("not_there")
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> ProviderEvent:  # noqa: ARG002
-        """Verify X-Komoju-Signature (hex HMAC-SHA256 of the raw body) and read the event."""
-        expected = hmac.new(self._webhook_secret, body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), headers.get("x-komoju-signature", "").encode()):
+        """Verify X-Komoju-Signature (hex HMAC-SHA256 of the raw body) under any active secret, and read the event."""
+        said_mac = headers.get("x-komoju-signature", "").encode()
+        macs = [hmac.new(secret, body, hashlib.sha256).hexdigest().encode() for secret in self._webhook_secrets]
+        if not any(hmac.compare_digest(mac, said_mac) for mac in macs):
             raise NotGenuine
         said = json.loads(body)
         data = said.get("data", {})
@@ -201,6 +204,8 @@ class PayEasyKomoju:
             return UNREACHABLE, {}
         except httpx.HTTPError:
             return None, {}
+        if answer.status_code in {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS}:
+            return answer.status_code, {"retry_after": asked_for(answer.headers)}
         try:
             return answer.status_code, answer.json()
         except ValueError:
@@ -215,7 +220,7 @@ def _finding(payment: Any) -> Finding:
         case "expired" | "cancelled":
             return Over()
         case "failed":
-            return Refused("failed")
+            return Refused("declined")
         case _:
             return Unpaid()
 

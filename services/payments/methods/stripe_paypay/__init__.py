@@ -1,0 +1,1 @@
+"""PayPay by Stripe: the second route of a QR payment."""
