@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Python: a browser, Japanese fonts, Java and Maven. As root by apt;
+# Installs what the tests need beyond Python: a browser, Japanese fonts, Java and Maven, stripe-mock. As root by apt;
 # otherwise it says what is missing, and the tests that need it are skipped loudly.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,3 +20,4 @@ if ((${#missing[@]})); then
     echo "Not installed: ${missing[*]}. Tests that need them are skipped. To have them: sudo apt-get install ${missing[*]}"
   fi
 fi
+deploy/build-stripe-mock.sh >/dev/null || true  # It has said itself why not.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from kernel.money import Yen
@@ -146,6 +146,33 @@ class NotGenuine(Unauthenticated):
 
     slug = "webhook-not-genuine"
     advice = "The signature of this message is missing or wrong. Check the webhook secret."
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutLine:
+    """One line of what a provider paid out to our bank; amounts in yen, negative when money left.
+
+    `kind` is the provider's word (Stripe: charge, refund, dispute, fee, payout …), `source` its id of the thing,
+    `reference` our attempt or refund if it names one.
+    """
+
+    id: str
+    kind: str
+    gross_yen: int
+    fee_yen: int
+    net_yen: int
+    at: datetime
+    source: str | None
+    reference: str | None
+
+
+@runtime_checkable
+class PayoutReader(Protocol):
+    """A method whose provider tells by its interface what a payout consists of."""
+
+    async def lines_of_payout(self, payout_id: str) -> tuple[PayoutLine, ...]:
+        """Return the lines; raises Away, AmbiguousError or RefusedError."""
+        ...
 
 
 class Method(Protocol):

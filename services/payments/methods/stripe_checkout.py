@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,6 +24,7 @@ from payments.methods.protocol import (
     MisconfiguredError,
     NotGenuine,
     Opened,
+    PayoutLine,
     ProviderEvent,
     RefundFinding,
     RefundWanted,
@@ -38,6 +40,8 @@ SESSION_MAX = timedelta(hours=23, minutes=50)
 TIMEOUT_SECONDS = 30
 WEBHOOK_TOLERANCE_SECONDS = 300
 IN_FLIGHT_MAX = 20
+PAGE_LINES = 100  # Stripe's own most
+PAGES_MAX = 1_000
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 UNAVAILABLE = 503
 
@@ -193,6 +197,19 @@ class StripeCheckout:
                 return _from_refund(each)
         return await self.refund(wanted, None)
 
+    async def lines_of_payout(self, payout_id: str) -> tuple[PayoutLine, ...]:
+        """Return what a payout consists of. Raises Away, AmbiguousError or RefusedError (there is no such payout)."""
+        lines: list[PayoutLine] = []
+        after: Any = {}
+        for _ in range(PAGES_MAX):
+            asked: Any = {"payout": payout_id, "limit": PAGE_LINES, "expand": ["data.source"]} | after
+            page = await self._call(functools.partial(self._client.v1.balance_transactions.list_async, asked))
+            lines += [_payout_line(each) for each in page.data]
+            if not page.has_more or not page.data:
+                return tuple(lines)
+            after = {"starting_after": page.data[-1].id}
+        raise RefusedError(f"the payout has more than {PAGES_MAX * PAGE_LINES} lines")
+
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> ProviderEvent:
         """Verify Stripe's signature (t=…,v1=…, tolerance 300 s) under any active secret, and read the event."""
         signature = headers.get("stripe-signature", "")
@@ -274,6 +291,22 @@ def _from_refund(made: Any) -> RefundFinding:
             return RefundFinding("failed", made.id, str(getattr(made, "failure_reason", "") or made.status))
         case _:
             return RefundFinding("pending", made.id)
+
+
+def _payout_line(entry: Any) -> PayoutLine:
+    source = entry.source
+    marks: Any = {} if source is None or isinstance(source, str) else getattr(source, "metadata", None) or {}
+    ours = next((str(marks[name]) for name in ("attempt", "refund") if name in marks), None)
+    return PayoutLine(
+        id=entry.id,
+        kind=entry.reporting_category,
+        gross_yen=entry.amount,
+        fee_yen=entry.fee,
+        net_yen=entry.net,
+        at=datetime.fromtimestamp(entry.created, UTC),
+        source=source if source is None or isinstance(source, str) else source.id,
+        reference=ours,
+    )
 
 
 def _require_fresh(signature: str, at: datetime) -> None:
