@@ -58,7 +58,12 @@ class ChargeCaptured(ChargeFact):
 
 
 class ChargeFailed(ChargeFact):
-    """The provider refused for good; nothing was taken."""
+    """The provider refused for good; nothing was taken.
+
+    `reason` is one of payments' own words that may be told to the payer (insufficient_funds, card_expired,
+    card_details_wrong, authentication_failed, card_not_accepted, limit_reached, try_again, declined); more may come,
+    and a reader takes one that it does not know as declined.
+    """
 
     TYPE: ClassVar[str] = "payments.charge.failed.v1"
     reason: str

@@ -18,6 +18,7 @@ from kernel.web import language_of
 from payments.charges import actions, store
 from payments.charges.actions import Asked
 from payments.charges.model import AlreadyPaid, Attempt, Charge, UnknownCharge
+from payments.charges.reasons import reason_of
 from payments.methods.protocol import BankAccount, RefusedError
 from payments.refunds import actions as refund_actions
 from payments.refunds import store as refunds
@@ -26,6 +27,7 @@ from payments.wiring import Wiring, wiring_of
 router = APIRouter(include_in_schema=False)
 
 SEE_OTHER = 303
+ALIVE = {"redirect": "pay_refused.html", "code": "pay_code.html", "numbers": "pay_numbers.html"}
 ASK_AGAIN = timedelta(seconds=3)  # What PayPay allows while its code is shown.
 ASKED_ABOUT = frozenset({"open", "unknown"})  # A prepared one is about to be answered.
 
@@ -57,7 +59,8 @@ async def pay(request: Request, charge_id: UUID) -> Response:
     if attempt is not None and attempt.state in ASKED_ABOUT:
         await _hasten(wiring, attempt)
     page = method.capabilities.page
-    if alive and attempt is not None and page == "redirect":
+    refused = (attempt.shown or {}).get("refused") if attempt is not None else None
+    if alive and attempt is not None and page == "redirect" and refused is None:
         return RedirectResponse(attempt.pay_url or charge.return_url, status_code=SEE_OTHER)
     over = charge.expires_at <= at
     context: dict[str, Any] = {
@@ -65,13 +68,20 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         "attempt": attempt,
         "alive": alive,
         "over": over,
+        "refused": reason_of(refused),
+        "on_phone": _on_phone(request),
         "seen": _seen(charge, attempt),
         "title": getattr(method.capabilities.title, "ja" if language_of(request).tag == "ja" else "en"),
         "code": _code(attempt) if alive and page == "code" else None,
         "live": wiring.pages.assets.has("pay.js"),
     }
-    template = {"code": "pay_code.html", "numbers": "pay_numbers.html"}.get(page) if alive else None
-    return wiring.pages.render(request, template or "pay_over.html", **context)
+    return wiring.pages.render(request, ALIVE[page] if alive else "pay_over.html", **context)
+
+
+def _on_phone(request: Request) -> bool:
+    """Tell whether the page is read on a phone, from what the browser says of itself; no script is needed."""
+    hint = request.headers.get("sec-ch-ua-mobile")
+    return hint == "?1" if hint is not None else "Mobi" in request.headers.get("user-agent", "")
 
 
 def _code(attempt: Attempt | None) -> str:

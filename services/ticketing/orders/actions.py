@@ -161,11 +161,13 @@ async def note_charge(
     return newer
 
 
-async def note_problem(tx: Transaction, order_id: UUID, problem: PaymentProblem) -> None:
+async def note_problem(
+    tx: Transaction, order_id: UUID, problem: PaymentProblem, *, refused_because: str | None = None
+) -> None:
     """Keep why the last try to pay came to nothing; the hold goes on, and the page offers to try again."""
     order = await store.find(tx, order_id, lock=True)
     if isinstance(order, AwaitingPayment):
-        await store.save(tx, replace(order, problem=problem))
+        await store.save(tx, replace(order, problem=problem, refused_because=refused_because))
 
 
 async def find_for_payment(tx: Transaction, order_id: UUID) -> AwaitingPayment:

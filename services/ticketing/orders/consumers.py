@@ -22,6 +22,7 @@ from ticketing.orders.actions import Rules
 from ticketing.orders.model import PaymentProblem
 
 CALLER = "ticketing"
+REASON_CHARS_MAX = 64
 
 
 def handlers(*, rules: Rules, clock: Clock) -> Mapping[type[Fact], Handler]:
@@ -48,7 +49,8 @@ def handlers(*, rules: Rules, clock: Clock) -> Mapping[type[Fact], Handler]:
         assert isinstance(fact, ChargeFailed | ChargeExpired)  # noqa: S101 - as above
         if fact.caller == CALLER:
             problem: PaymentProblem = "failed" if isinstance(fact, ChargeFailed) else "expired"
-            await actions.note_problem(tx, UUID(fact.reference), problem)
+            because = fact.reason[:REASON_CHARS_MAX] if isinstance(fact, ChargeFailed) else None
+            await actions.note_problem(tx, UUID(fact.reference), problem, refused_because=because)
 
     async def on_reversed(tx: Transaction, event: Envelope) -> None:
         fact = event.fact

@@ -41,7 +41,10 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class AwaitingPayment:
-    """Places are held until `expires_at`. `problem` says why the last try to pay came to nothing."""
+    """Places are held until `expires_at`. `problem` says why the last try to pay came to nothing.
+
+    `refused_because` is payments' word for why a try failed; a page shows those that it knows.
+    """
 
     basket: Basket
     version: int
@@ -50,6 +53,7 @@ class AwaitingPayment:
     charge_id: UUID | None = None
     checkout_url: str | None = None
     problem: PaymentProblem | None = None
+    refused_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,13 @@ def open_charge(
 ) -> AwaitingPayment:
     """Note where the visitor pays now, and how, and until when."""
     return replace(
-        order, method=method, charge_id=charge_id, checkout_url=checkout_url, expires_at=expires_at, problem=None
+        order,
+        method=method,
+        charge_id=charge_id,
+        checkout_url=checkout_url,
+        expires_at=expires_at,
+        problem=None,
+        refused_because=None,
     )
 
 

@@ -44,6 +44,7 @@ _CHANGING = (
     "charge_id",
     "checkout_url",
     "payment_problem",
+    "payment_refused_because",
     "confirmed_at",
     "received_at",
     "cancelled_at",
@@ -152,7 +153,11 @@ def _changing(order: Order) -> dict[str, Any]:
     }
     match order:
         case AwaitingPayment():
-            return values | {"checkout_url": order.checkout_url, "payment_problem": order.problem}
+            return values | {
+                "checkout_url": order.checkout_url,
+                "payment_problem": order.problem,
+                "payment_refused_because": order.refused_because,
+            }
         case Confirmed():
             return values | {"confirmed_at": order.confirmed_at, "received_at": order.received_at}
         case Cancelled():
@@ -286,6 +291,7 @@ def to_order(row: Any) -> Order:
                 row.charge_id,
                 row.checkout_url,
                 row.payment_problem,
+                row.payment_refused_because,
             )
         case "confirmed":
             return Confirmed(

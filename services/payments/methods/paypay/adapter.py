@@ -110,7 +110,10 @@ class PayPay:
             case _:
                 raise RefusedError(said.code)
         deadline = datetime.fromtimestamp(int(data["expiryDate"]), UTC)
-        return Opened(str(data["codeId"]), str(data["url"]), deadline, {"deeplink": str(data.get("deeplink", ""))})
+        deeplink = str(data.get("deeplink") or "")
+        opens_the_app = deeplink.startswith(("paypay://", "https://"))
+        shown = {"deeplink": deeplink if opens_the_app else ""}
+        return Opened(str(data["codeId"]), str(data["url"]), deadline, shown)
 
     async def query(self, attempt: Attempt) -> Finding:
         """Ask for the payment of an attempt's code."""
@@ -147,8 +150,11 @@ class PayPay:
         if not data.get("paymentId"):
             return RefundFinding("no_answer")
         ended = _cancelled(data)
-        whole = wanted.amount.amount == int(data["amount"]["amount"]) and not data.get("refunds", {}).get("data")
-        if ended is None and whole and windows.may_be_cancelled(int(data["acceptedAt"]), at=self._clock.now()):
+        if (
+            ended is None
+            and _whole(data, wanted)
+            and windows.may_be_cancelled(int(data["acceptedAt"]), at=self._clock.now())
+        ):
             ended = await self._cancel(wanted)
         return ended or await self._give_back(wanted, str(data["paymentId"]))
 
@@ -260,6 +266,11 @@ class PayPay:
         elif meaning == "misconfigured":
             log.error("PayPay does not accept our settings", extra={"call": f"{verb} {path[:12]}", "code": code})
         return _Said(meaning, code, said, retry_after)
+
+
+def _whole(payment: Any, wanted: RefundWanted) -> bool:
+    """Tell whether a refund is of all that was paid, and the first one."""
+    return wanted.amount.amount == int(payment["amount"]["amount"]) and not payment.get("refunds", {}).get("data")
 
 
 def _cancelled(payment: Any) -> RefundFinding | None:
