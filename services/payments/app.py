@@ -13,6 +13,7 @@ from kernel.web import mount_assets, mount_problem_pages
 from payments.charges import pages as charge_pages
 from payments.charges import routes as charge_routes
 from payments.messages import routes as message_routes
+from payments.payouts import routes as payout_routes
 from payments.refunds import routes as refund_routes
 from payments.settings import PaymentsSettings
 from payments.wiring import Wiring, wire
@@ -43,6 +44,7 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
     )
     app.include_router(charge_routes.router)
     app.include_router(refund_routes.router)
+    app.include_router(payout_routes.router)
     app.include_router(message_routes.router)
     app.include_router(charge_pages.router)
     mount_assets(app)

@@ -17,7 +17,7 @@ from kernel.web import Pages
 from payments.charges.model import MethodUnknown
 from payments.health.guard import Guarded
 from payments.methods import connect_all
-from payments.methods.protocol import Method
+from payments.methods.protocol import Method, PayoutReader
 from payments.settings import PaymentsSettings
 
 HERE = Path(__file__).parent
@@ -31,6 +31,7 @@ class Wiring:
     database: Database
     clock: Clock
     methods: Mapping[str, Method]
+    payouts: Mapping[str, PayoutReader]  # by the provider's name
     pages: Pages
     sign_in: SignIn
 
@@ -84,14 +85,16 @@ def wire(settings: PaymentsSettings, *, clock: Clock | None = None) -> Wiring:
     database = Database(
         settings.payments_database_url, service="payments", pool_size_max=settings.database_pool_size_max
     )
+    connected = connect_all(settings, now)
     return Wiring(
         settings=settings,
         database=database,
         clock=now,
         methods={
             name: Guarded(method, database, now, calls_per_second=settings.calls_per_second)
-            for name, method in connect_all(settings, now).items()
+            for name, method in connected.items()
         },
+        payouts={each.capabilities.carrier: each for each in connected.values() if isinstance(each, PayoutReader)},
         pages=Pages(folders=[HERE / "charges" / "templates"], words=[HERE / "words"]),
         sign_in=SignIn(
             service="payments",

@@ -28,6 +28,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "refund_refused": "A refund of {amount} was refused ({reason}).",
     "refund_settled": "The refund of {amount} went back to the payer.",
     "refund_failed": "The refund of {amount} failed ({reason}).",
+    "refund_limit": "The refund of {amount} failed: {method} takes no more refunds of this payment. Transfer the rest.",
+    "refund_too_late": "The refund of {amount} failed: {method} takes this payment back no more. Transfer the money.",
     "refund_account_needed": "The refund of {amount} needs a bank account again.",
     "case_opened": "A case for a person: {case}, {amount}.",
     "case_closed": "The case is closed: {case} ({resolution}).",

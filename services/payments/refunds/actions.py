@@ -22,6 +22,8 @@ from payments.methods.protocol import BankAccount, Method, RefundFinding, Refund
 from payments.refunds import store
 from payments.refunds.store import Refund, RefundState
 
+# Why a provider may refuse a refund for good, by the word of its adapter, as the history says it.
+REFUND_PROBLEMS = {"refund_limit": "refund_limit", "not_refundable": "refund_too_late"}
 STEPS = (
     timedelta(seconds=1),
     timedelta(seconds=5),
@@ -233,7 +235,10 @@ async def _note_end(tx: Transaction, charge: Charge, refund: Refund, finding: Re
         await charge_rows.note(tx, charge.id, "refund_settled", amount=refund.amount, at=at)
     else:
         reason = finding.problem or "refused"
-        await charge_rows.note(tx, charge.id, "refund_failed", amount=refund.amount, reason=reason, at=at)
+        attempt = await charge_rows.attempt(tx, refund.attempt_id)
+        method = charge.method if attempt is None else attempt.method
+        kind = REFUND_PROBLEMS.get(reason, "refund_failed")
+        await charge_rows.note(tx, charge.id, kind, amount=refund.amount, reason=reason, method=method, at=at)
     case = await cases.of_refund(tx, refund.id)
     if case is not None:
         ended = case_model.refund_ended(case, settled=settled, at=at)

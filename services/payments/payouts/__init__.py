@@ -1,0 +1,1 @@
+"""What providers paid out to our bank."""
