@@ -48,6 +48,16 @@ def test_maintenance_is_said_in_each_providers_words(live):
     assert live.numbers().status_code == 200
 
 
+def test_too_many_requests_are_said_in_each_providers_words(live):
+    live.fault("*", "rate_limited", "*", count=3)
+    card = open_session(live, "k")
+    assert (card.status_code, card.headers["retry-after"]) == (429, "1")
+    paypay = live.code()
+    assert (paypay.status_code, paypay.json()["resultInfo"]["code"]) == (429, "RATE_LIMIT")
+    assert live.numbers().status_code == 429
+    assert open_session(live, "k").status_code == 200
+
+
 def test_a_fault_strikes_only_its_operation_and_only_so_often(live):
     live.fault("paypay", "error_500", "query", count=2)
     assert live.code().status_code == 201

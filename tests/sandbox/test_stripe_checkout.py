@@ -76,6 +76,44 @@ def test_a_declined_card_leaves_the_session_open_for_another(live):
     assert live.client.post(f"/stripe/pay/{session.id}", data={"card": "approve"}).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("card", "code", "decline_code"),
+    [
+        ("decline", "card_declined", "generic_decline"),
+        ("decline:insufficient_funds", "card_declined", "insufficient_funds"),
+        ("decline:stolen_card", "card_declined", "stolen_card"),
+        ("decline:expired_card", "expired_card", None),
+        ("decline:no_such_word", "card_declined", "generic_decline"),
+    ],
+)
+def test_a_test_card_is_declined_for_its_own_reason(live, card, code, decline_code):
+    session = opened(live)
+    live.client.post(f"/stripe/pay/{session.id}", data={"card": card})
+    now = client_of(live).v1.checkout.sessions.retrieve(session.id, params={"expand": ["payment_intent"]})
+    error = now.payment_intent.last_payment_error
+    assert (error.code, getattr(error, "decline_code", None)) == (code, decline_code)
+
+
+def test_a_payer_who_is_not_recognised_is_not_authenticated(live):
+    session = opened(live)
+    asked = live.client.post(f"/stripe/pay/{session.id}", data={"card": "challenge"})
+    live.client.post(asked.headers["location"], data={"answer": "fail"})
+    now = client_of(live).v1.checkout.sessions.retrieve(session.id, params={"expand": ["payment_intent"]})
+    assert now.payment_intent.last_payment_error.code == "payment_intent_authentication_failure"
+
+
+def test_a_session_by_paypay_has_its_own_page(live):
+    session = opened(live, payment_method_types=["paypay"])
+    page = live.client.get(f"/stripe/pay/{session.id}").text
+    assert "Pay with PayPay" in page
+    assert "4242" not in page
+    assert live.client.post(f"/stripe/pay/{session.id}", data={"card": "approve"}).status_code == 303
+    paid = client_of(live).v1.checkout.sessions.retrieve(
+        session.id, params={"expand": ["payment_intent.latest_charge"]}
+    )
+    assert paid.payment_intent.latest_charge.payment_method_details.type == "paypay"
+
+
 @pytest.mark.parametrize(("said", "status"), [("complete", "complete"), ("fail", "open")])
 def test_three_d_secure_asks_the_payer(live, said, status):
     session = opened(live)
@@ -126,6 +164,11 @@ def test_an_unknown_parameter_is_refused_by_name(live):
          "line_items[0][price_data][unit_amount]"),
         ({"line_items": [{"price_data": {"currency": "jpy", "unit_amount": 10, "product_data": {"name": "x"}}}]}, None),
         ({"metadata": {"k" * 41: "v"}}, f"metadata[{'k' * 41}]"),
+        ({"payment_method_types": ["card", "beer"]}, "payment_method_types[1]"),
+        ({"payment_method_options": {"card": {"request_three_d_secure": "sometimes"}}},
+         "payment_method_options[card][request_three_d_secure]"),
+        ({"payment_method_options": {"card": {"three_d_secure": "any"}}},
+         "payment_method_options[card][three_d_secure]"),
     ],
 )  # fmt: skip
 def test_what_stripe_would_refuse_is_refused(live, more, param):

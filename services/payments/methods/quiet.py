@@ -41,3 +41,8 @@ class Quiet:
         """Forget the pauses: the provider answered as usual."""
         if self._times:
             self._until, self._times = None, 0
+
+
+def again_at(seconds: float | None, *, at: datetime) -> datetime | None:
+    """Return when a provider may be asked again that named a pause; None if it named none."""
+    return None if seconds is None else at + timedelta(seconds=seconds)

@@ -31,7 +31,7 @@ from payments.methods.protocol import (
     RefusedError,
     Wanted,
 )
-from payments.methods.quiet import Quiet, asked_for
+from payments.methods.quiet import Quiet, again_at, asked_for
 from payments.methods.stripe_declines import reason_of_error
 from payments.settings import PaymentsSettings
 
@@ -128,7 +128,9 @@ class StripeCheckout:
             return await self._found(attempt.provider_id)
         except _RefusedError as refused:
             return NotThere() if refused.status == 404 else NoAnswer()  # noqa: PLR2004 - HTTP's own number
-        except (Away, AmbiguousError, RefusedError):
+        except Away as away:
+            return NoAnswer(again_at(away.retry_after, at=self._clock.now()))
+        except (AmbiguousError, RefusedError):
             return NoAnswer()
 
     async def _found(self, provider_id: str) -> Finding:
@@ -173,7 +175,9 @@ class StripeCheckout:
             return _from_refund(await self._call(lambda: self._client.v1.refunds.create_async(parameters, key)))
         except _RefusedError as refused:
             return RefundFinding("failed", problem=str(refused))
-        except (Away, AmbiguousError, RefusedError):
+        except Away as away:
+            return RefundFinding("no_answer", retry_at=again_at(away.retry_after, at=self._clock.now()))
+        except (AmbiguousError, RefusedError):
             return RefundFinding("no_answer")
 
     async def query_refund(self, wanted: RefundWanted) -> RefundFinding:
@@ -189,7 +193,9 @@ class StripeCheckout:
             made = await self._call(
                 lambda: self._client.v1.refunds.list_async({"payment_intent": intent, "limit": 100})
             )
-        except (Away, AmbiguousError, RefusedError):
+        except Away as away:
+            return RefundFinding("no_answer", retry_at=again_at(away.retry_after, at=self._clock.now()))
+        except (AmbiguousError, RefusedError):
             return RefundFinding("no_answer")
         for each in made.data:
             marks: Any = each.metadata

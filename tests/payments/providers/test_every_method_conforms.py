@@ -137,6 +137,14 @@ async def test_a_refund_that_is_asked_about_too_often_is_not_sent_again(method, 
     assert [row["refunded"] for row in booked["payments"]][-1] == 0
 
 
+async def test_a_question_that_comes_too_often_concludes_nothing(method, till):
+    found = await opened(method)
+    till.fault(method.capabilities.carrier, "rate_limited", "query")
+    assert isinstance(await method.query(found), NoAnswer)
+    eventually(lambda: False, 1.1)
+    assert await method.query(found) == Unpaid()
+
+
 async def test_a_server_error_on_opening_is_ambiguous(method, till):
     till.fault(method.capabilities.carrier, "error_500", "open")
     with pytest.raises(AmbiguousError):

@@ -75,6 +75,26 @@ async def test_a_wrong_key_is_said_to_be_our_own_mistake(stranger):
         await stranger.open(wanted(attempt()))
 
 
+async def test_a_clock_that_is_wrong_is_said_to_be_our_own_mistake(till):
+    class Ahead:
+        def now(self):
+            return SystemClock().now() + timedelta(minutes=10)
+
+    method = connect(till.settings, Ahead())
+    with pytest.raises(MisconfiguredError, match="clock"):
+        await method.open(wanted(attempt()))
+    await method.close()
+
+
+async def test_an_id_that_was_used_for_another_refund_shows_that_one(paypay, till):
+    """DUPLICATE_REFUND_REQUEST."""
+    found = await paid(paypay, till)
+    wish = refund(found, 110)
+    first = await paypay.refund(wish, None)
+    again = await paypay.refund(replace(wish, amount=Yen(120)), None)
+    assert (again.state, again.provider_id) == (first.state, first.provider_id)
+
+
 async def test_a_wrong_key_concludes_nothing_about_money(paypay, stranger, till):
     found = await paid(paypay, till)
     assert await stranger.query(found) == NoAnswer()

@@ -34,7 +34,7 @@ from payments.methods.protocol import (
     Wanted,
     Words,
 )
-from payments.methods.quiet import Quiet, asked_for
+from payments.methods.quiet import Quiet, again_at, asked_for
 from payments.settings import PaymentsSettings
 
 CAPABILITIES = Capabilities(
@@ -121,7 +121,7 @@ class PayPay:
         if said.meaning in {"not_paid", "no_such_code"}:
             return NotThere()
         if said.meaning != "done":
-            return NoAnswer()
+            return NoAnswer(again_at(said.retry_after, at=self._clock.now()))
         data = said.answer["data"]
         match data.get("status"):
             case "COMPLETED" | "REFUNDED":
@@ -148,7 +148,7 @@ class PayPay:
         said = await self._call("GET", f"/v2/codes/payments/{wanted.attempt.id}")
         data = said.answer["data"] if said.meaning == "done" else {}
         if not data.get("paymentId"):
-            return RefundFinding("no_answer")
+            return self._no_answer(said)
         ended = _cancelled(data)
         if (
             ended is None
@@ -179,7 +179,7 @@ class PayPay:
             case "duplicate":
                 return await self._asked(wanted)  # An earlier call of ours made it: see what became of that.
             case _:
-                return RefundFinding("no_answer")
+                return self._no_answer(said)
 
     async def _cancel(self, wanted: RefundWanted) -> RefundFinding | None:
         """Cancel a payment; None when PayPay says that it must be refunded instead."""
@@ -187,7 +187,7 @@ class PayPay:
         if said.meaning == "not_reversible":
             return None
         if said.meaning != "done":
-            return RefundFinding("no_answer")
+            return self._no_answer(said)
         return await self._asked(wanted)  # "Accepted" is not yet "done".
 
     async def query_refund(self, wanted: RefundWanted) -> RefundFinding:
@@ -200,11 +200,14 @@ class PayPay:
         if said.meaning == "done":
             return _refund(said.answer)
         if said.meaning != "no_such_refund":
-            return RefundFinding("no_answer")
+            return self._no_answer(said)
         said = await self._call("GET", f"/v2/codes/payments/{wanted.attempt.id}")
         if said.meaning != "done":
-            return RefundFinding("no_answer")
+            return self._no_answer(said)
         return _cancelled(said.answer["data"]) or RefundFinding("not_there")
+
+    def _no_answer(self, said: _Said) -> RefundFinding:
+        return RefundFinding("no_answer", retry_at=again_at(said.retry_after, at=self._clock.now()))
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, *, at: datetime) -> ProviderEvent:  # noqa: ARG002
         """Read a notification. PayPay signs none: it is a hint to ask, believed for nothing else."""
@@ -274,8 +277,8 @@ def _whole(payment: Any, wanted: RefundWanted) -> bool:
 
 
 def _cancelled(payment: Any) -> RefundFinding | None:
-    """Tell whether the whole payment was cancelled after it was paid: then the money is back."""
-    if payment.get("status") != "CANCELED" or not payment.get("acceptedAt"):
+    """Tell whether the whole payment was cancelled: only what was paid is refunded, so the money is back."""
+    if payment.get("status") != "CANCELED":
         return None
     return RefundFinding("settled", str(payment.get("paymentId", "")))
 
