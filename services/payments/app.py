@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from kernel import server
 from kernel.server import PageSources
 from kernel.web import mount_assets, mount_problem_pages
+from payments.callbacks import routes as callback_routes
 from payments.charges import pages as charge_pages
 from payments.charges import routes as charge_routes
+from payments.collecting import routes as collecting_routes
 from payments.messages import routes as message_routes
 from payments.payouts import routes as payout_routes
 from payments.refunds import routes as refund_routes
@@ -46,6 +48,8 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
     app.include_router(refund_routes.router)
     app.include_router(payout_routes.router)
     app.include_router(message_routes.router)
+    app.include_router(collecting_routes.router)
+    app.include_router(callback_routes.router)
     app.include_router(charge_pages.router)
     mount_assets(app)
     mount_problem_pages(app, wired.pages)

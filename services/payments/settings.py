@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from kernel.settings import Environment, Settings
 
@@ -21,6 +23,11 @@ class PaymentsSettings(Settings):
 
     calls_per_second: float = Field(default=100.0, gt=0)  # to one provider, from one process; more wait for their turn
     message_body_days: int = Field(default=14, ge=1)  # a provider's message may name a payer: kept only so long
+
+    # Webhook secrets of collecting systems are derived from it; without one, from the session key.
+    collecting_key: SecretStr = SecretStr("")
+    webhook_networks: tuple[str, ...] = ()  # private networks that production may send messages to, as 10.1.0.0/16
+    webhook_ca_file: Path | None = None  # who signs the certificates of those; none: the public authorities
 
     stripe_secret_key: SecretStr = SecretStr("sk_test_momiji_sandbox")
     stripe_webhook_secrets: tuple[SecretStr, ...] = (SecretStr("whsec_momiji_sandbox"),)
@@ -47,6 +54,23 @@ class PaymentsSettings(Settings):
                 "MOMIJI_METHODS_RETIRED: a payer whose first payment has no answer yet is not led to a second route."
             )
         return self
+
+    @property
+    def production(self) -> bool:
+        """Whether real money moves."""
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def collecting_master_key(self) -> str:
+        """What the webhook secrets of collecting systems are derived from."""
+        return self.collecting_key.get_secret_value() or self.session_key.get_secret_value()
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            ip_network(each, strict=False)
+        return value
 
     @property
     def methods_connected(self) -> tuple[str, ...]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from fastapi import Request
 
-from kernel.access import StaffDirectory, Verifier
+from kernel.access import Principal, Role, StaffDirectory, Verifier
 from kernel.clock import Clock, SystemClock
+from kernel.money import Yen
 from kernel.rows import Database
 from kernel.signin import SignIn
+from kernel.telemetry import correlation_id
 from kernel.web import Pages
 from payments.charges.model import MethodUnknown
+from payments.collecting import actions as collecting
+from payments.collecting.model import KEY_MARK, Secret, System, secret_of
 from payments.health.guard import Guarded
 from payments.methods import connect_all
 from payments.methods.protocol import Method, PayoutReader
@@ -55,6 +60,25 @@ class Wiring:
         if name not in self.settings.methods_enabled:
             raise MethodUnknown(method=name[:40], methods=", ".join(sorted(self.settings.methods_enabled)))
         return self.method(name)
+
+    async def caller(self, request: Request, *, at: datetime) -> tuple[Principal, System | None]:
+        """Return who calls, with the collecting system if an API key says so. Raises Unauthenticated."""
+        scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+        presented = presented.strip()
+        if scheme.lower() != "bearer" or not presented.startswith(KEY_MARK):
+            return self.sign_in.principal(request, at=at), None
+        async with self.database.transaction(correlation_id.get()) as tx:
+            system = await collecting.known(tx, presented, at=at)
+        return Principal(system.name, Role.SERVICE, frozenset()), system
+
+    def choices(self, system: System, amount: Yen) -> list[Method]:
+        """Return the methods by which an amount may be paid to a collecting system."""
+        offered = [self.methods[each] for each in system.methods if each in self.settings.methods_enabled]
+        return [each for each in offered if each.capabilities.amount_min <= amount <= each.capabilities.amount_max]
+
+    def webhook_secret(self, secret: Secret) -> str:
+        """Return what messages to a collecting system are signed with."""
+        return secret_of(self.settings.collecting_master_key, secret)
 
     def checkout_url(self, charge_id: UUID) -> str:
         """Return where a charge is paid."""

@@ -16,6 +16,8 @@ from kernel.settings import Settings
 from kernel.stream import open_stream
 from kernel.stream.protocol import topic_of
 from payments import rounds
+from payments.callbacks.actions import Courier
+from payments.callbacks.store import CALLBACK_CHANNEL
 from payments.messages import store as messages
 from payments.refunds import store as refund_rows
 from payments.refunds.consumers import handlers
@@ -45,7 +47,16 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         [topic_of("ticketing")],
         handlers(clock=wired.clock, bank_account_needed=wired.bank_account_needed),
     )
-    woken = {name: asyncio.Event() for name in (messages.MESSAGE_CHANNEL, refund_rows.REFUND_CHANNEL)}
+    channels = (messages.MESSAGE_CHANNEL, refund_rows.REFUND_CHANNEL, CALLBACK_CHANNEL)
+    woken = {name: asyncio.Event() for name in channels}
+    courier = Courier(
+        wired.database,
+        wired.clock,
+        secret_of=wired.webhook_secret,
+        strict=settings.production,
+        networks=settings.webhook_networks,
+        ca_file=settings.webhook_ca_file,
+    )
     runner = ConsumerRunner(consumer, database=wired.database, stream=consumer_stream)  # type: ignore[arg-type]
     try:
         async with asyncio.TaskGroup() as group:
@@ -56,11 +67,13 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             )
             group.create_task(_loop("attempts", lambda: rounds.ask_providers(wired), None, stop))
             group.create_task(_loop("deadlines", lambda: rounds.end_what_is_over(wired), None, stop))
+            group.create_task(_loop("callbacks", courier.round, woken[CALLBACK_CHANNEL], stop))
             group.create_task(
                 _loop("refunds", lambda: rounds.move_refunds(wired), woken[refund_rows.REFUND_CHANNEL], stop)
             )
     finally:
         await asyncio.to_thread(relay.stop)
+        await courier.close()
         consumer_stream.close()  # type: ignore[attr-defined]
         await wired.close()
 

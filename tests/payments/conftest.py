@@ -4,6 +4,7 @@ import pytest
 
 from kernel.access import Issuer, new_key_pair
 from kernel.migrations import migrate
+from support.collecting import desk as open_desk
 from support.live_payments import counter, free_port
 from support.paying_processes import Paying, environment
 
@@ -12,6 +13,16 @@ from support.paying_processes import Paying, environment
 def till(postgres, tmp_path_factory):
     database, stream = postgres.new_database("payments"), postgres.new_database("stream")
     with counter(database, stream, tmp_path_factory.mktemp("keys")) as made:
+        yield made
+    postgres.drop(database)
+    postgres.drop(stream)
+
+
+@pytest.fixture(scope="module")
+def desk(postgres, tmp_path_factory):
+    """Yield a till with an administrator, who makes collecting systems."""
+    database, stream = postgres.new_database("payments"), postgres.new_database("stream")
+    with open_desk(database, stream, tmp_path_factory.mktemp("keys")) as made:
         yield made
     postgres.drop(database)
     postgres.drop(stream)

@@ -12,6 +12,7 @@ from kernel.clock import new_id
 from kernel.contracts import Fact
 from kernel.money import Yen
 from kernel.rows import Database, Transaction
+from payments.callbacks import actions as callbacks
 from payments.cases import model as case_model
 from payments.cases import store as cases
 from payments.charges import facts, model, store
@@ -44,6 +45,7 @@ class Prepared:
     charge: Charge
     attempt: Attempt | None
     superseded: tuple[Attempt, ...]
+    new: bool = False  # whether the charge was not there before
 
 
 async def prepare(
@@ -71,9 +73,12 @@ async def prepare(
         created_at=at,
     )
     if await store.add(tx, charge):
+        if not charge.method:  # The payer chooses; events begin then.
+            await store.note(tx, charge.id, "opened_for_choice", amount=charge.amount, at=at)
+            return Prepared(charge, None, (), new=True)
         await publish(tx, facts.requested(charge), charge, at=at)
         await store.note(tx, charge.id, "opened", amount=charge.amount, method=charge.method, at=at)
-        return Prepared(charge, await _new_attempt(tx, charge, attempt_id, at), ())
+        return Prepared(charge, await _new_attempt(tx, charge, attempt_id, at), (), new=True)
     kept = await store.find_by_reference(tx, asked.caller, asked.reference)
     assert kept is not None  # noqa: S101 - its insertion just conflicted
     if kept.amount != asked.amount:
@@ -81,6 +86,8 @@ async def prepare(
     attempts = await store.attempts_of(tx, kept.id)
     if kept.captured_at is not None:
         return Prepared(kept, None, ())
+    if not asked.method:  # As it was chosen, or not yet; only its time may be longer now.
+        return Prepared(await _longer(tx, kept, asked.expires_at, at=at), None, ())
     living = [each for each in attempts if each.state in model.LIVING and each.deadline > at]
     same = next((each for each in living if each.method == asked.method and (reopens or each.provider_id)), None)
     if same is not None and kept.method == asked.method:
@@ -90,8 +97,22 @@ async def prepare(
     )  # Money that lies here is not forgotten.
     newer = replace(kept, method=asked.method, status=status, expires_at=asked.expires_at, version=kept.version)
     await store.save(tx, newer)
-    await store.note(tx, kept.id, "tried_again", method=asked.method, at=at)
+    if kept.method:
+        await store.note(tx, kept.id, "tried_again", method=asked.method, at=at)
+    else:
+        await publish(tx, facts.requested(newer), newer, at=at)
+        await store.note(tx, kept.id, "chosen", method=asked.method, at=at)
     return Prepared(newer, await _new_attempt(tx, newer, attempt_id, at), tuple(living))
+
+
+async def _longer(tx: Transaction, charge: Charge, expires_at: datetime, *, at: datetime) -> Charge:
+    """Give the payer of a charge more time; what had ended unpaid waits again."""
+    if expires_at <= max(charge.expires_at, at):
+        return charge
+    status: model.Status = "pending" if charge.status in {"failed", "expired"} else charge.status
+    newer = replace(charge, expires_at=expires_at, status=status)
+    await store.save(tx, newer)
+    return newer
 
 
 async def _new_attempt(tx: Transaction, charge: Charge, attempt_id: UUID, at: datetime) -> Attempt:
@@ -332,7 +353,10 @@ async def expire_if_over(tx: Transaction, charge: Charge, *, at: datetime) -> Ch
         return charge
     newer = replace(charge, status="expired", version=charge.version + 1)
     await store.save(tx, newer)
-    await publish(tx, facts.expired(newer, at=at), newer, at=at)
+    if newer.method:
+        await publish(tx, facts.expired(newer, at=at), newer, at=at)
+    else:  # Nobody ever chose a method, so no event has told of it; its caller is told all the same.
+        await callbacks.tell(tx, newer, "charge.expired", event_id=new_id(), at=at)
     await store.note(tx, charge.id, "expired", at=at)
     return newer
 
@@ -362,5 +386,7 @@ async def unallocated(
 
 async def publish(tx: Transaction, fact: Fact, charge: Charge, *, at: datetime) -> None:
     """Write a charge's event to the outbox under the version that the charge has now."""
-    await tx.publish(fact, subject=charge.id, version=charge.version, event_id=new_id(), at=at)
+    event_id = new_id()
+    await tx.publish(fact, subject=charge.id, version=charge.version, event_id=event_id, at=at)
+    await callbacks.tell_fact(tx, charge, fact, event_id=event_id, at=at)
     await tx.wake(store.CHARGE_CHANNEL, str(charge.id))

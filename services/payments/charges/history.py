@@ -10,6 +10,8 @@ from kernel.money import Yen
 # msgids: the pages translate them. {amount} is written by the reader's page, as money.
 SENTENCES: Final[Mapping[str, str]] = {
     "opened": "Opened: {amount} by {method}.",
+    "opened_for_choice": "Opened: {amount}; the payer chooses how to pay.",
+    "chosen": "The payer chose {method}.",
     "tried_again": "The payer tries again by {method}.",
     "provider_away": "{method} was away; nothing was sent.",
     "open_unknown": "Sent to {method}; no answer came ({problem}). It is asked again.",

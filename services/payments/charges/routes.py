@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from kernel import idempotency
@@ -26,11 +27,14 @@ from payments.charges.model import (
     UnknownCharge,
     holds_card_number,
 )
+from payments.collecting import model as collecting
+from payments.collecting.model import System
 from payments.wiring import Wiring, wiring_of
 
 router = APIRouter(tags=["charges"])
 
 PARTS_MAX = 100
+LIST_MAX = 200
 READERS = (Role.SERVICE, Role.ACCOUNTING, Role.AUDITOR)
 
 
@@ -46,13 +50,16 @@ class AllocationWanted(BaseModel):
 
 
 class ChargeWanted(BaseModel):
-    """What `POST /v1/charges` takes. `amount` in yen; the allocations add up to it."""
+    """What `POST /v1/charges` takes. `amount` in yen; the allocations add up to it.
+
+    A collecting system may leave out `method`: its payer chooses; and `allocations` if it has one revenue account.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     reference: str = Field(min_length=1, max_length=64)
     amount: int = Field(ge=1, le=100_000_000)
-    method: str = Field(min_length=1, max_length=40)
+    method: str = Field(default="", max_length=40)
     description: str = Field(min_length=1, max_length=200)
     expires_at: AwareDatetime
     return_url: str = Field(pattern=r"^https?://", max_length=500)
@@ -77,15 +84,18 @@ async def post_charge(
     """Open a charge, the same one for the same reference; another method opens another attempt."""
     wiring = wiring_of(request)
     at = wiring.clock.now()
-    principal = wiring.sign_in.principal(request, at=at).require(Role.SERVICE)
-    if principal.name not in wiring.settings.callers:
+    principal, system = await wiring.caller(request, at=at)
+    if principal.require(Role.SERVICE).name not in wiring.settings.callers and system is None:
         raise Forbidden
     key = idempotency.require_key(idempotency_key)
     if holds_card_number(wanted.description):
         raise CardNumberRefused
-    method = wiring.offered(wanted.method)
-    carried = method.capabilities
-    if not carried.amount_min <= Yen(wanted.amount) <= carried.amount_max:
+    asked = _asked(principal.name, wanted)
+    if system is not None:
+        asked = _permitted(wiring, system, asked)
+    method = None if system is not None and not wanted.method else wiring.offered(wanted.method)
+    carried = None if method is None else method.capabilities
+    if carried is not None and not carried.amount_min <= asked.amount <= carried.amount_max:
         raise AmountNotCarried(
             method=carried.name, amount_min=carried.amount_min.amount, amount_max=carried.amount_max.amount
         )
@@ -94,19 +104,28 @@ async def post_charge(
         await idempotency.claim(tx, scope=f"charges:{principal.name}", key=key, body=await request.body(), at=at)
         prepared = await actions.prepare(
             tx,
-            _asked(principal.name, wanted),
-            reopens=carried.reopens,
+            asked,
+            reopens=carried is not None and carried.reopens,
             charge_id=new_id(),
             attempt_id=new_id(),
             at=at,
         )
     for former in prepared.superseded:
         await wiring.method(former.method).expire(former)
-    if prepared.attempt is not None:
+    if prepared.attempt is not None and method is not None:
         await actions.open_attempt(wiring.database, method, prepared.charge, prepared.attempt, at=wiring.clock.now())
-    else:
+    elif method is not None or not prepared.new:
         response.status_code = 200
     return _answer(wiring, prepared.charge)
+
+
+def _permitted(wiring: Wiring, system: System, asked: Asked) -> Asked:
+    """Return what a collecting system asks for, if it may; raise a refusal that says what it may."""
+    choices = [each.capabilities.name for each in wiring.choices(system, asked.amount)]
+    collecting.require_method(system, asked.method, choices=choices, amount=asked.amount)
+    collecting.require_return(system, asked.return_url)
+    parts = collecting.parts_of(system, asked.amount, asked.facility, asked.parts)
+    return replace(asked, facility=asked.facility or system.facility, parts=parts)
 
 
 def _asked(caller: str, wanted: ChargeWanted) -> Asked:
@@ -134,11 +153,32 @@ def _asked(caller: str, wanted: ChargeWanted) -> Asked:
     )
 
 
+@router.get("/v1/charges")
+async def get_charges(
+    request: Request,
+    reference: Annotated[str, Query(max_length=64)] = "",
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = 50,
+) -> dict[str, Any]:
+    """Return the caller's own charges, newest first, of one reference if named; `next` is the next page's cursor."""
+    wiring = wiring_of(request)
+    principal, _ = await wiring.caller(request, at=wiring.clock.now())
+    principal.require(Role.SERVICE)
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        found = await store.of_caller(tx, principal.name, reference=reference, before=cursor, limit=limit + 1)
+    shown = found[:limit]
+    return {
+        "charges": [_answer(wiring, each) for each in shown],
+        "next": str(shown[-1].id) if len(found) > limit else None,
+    }
+
+
 @router.get("/v1/charges/{charge_id}")
 async def get_charge(request: Request, charge_id: UUID) -> dict[str, Any]:
     """Return a charge with its history, to its caller and to accounting."""
     wiring = wiring_of(request)
-    principal = wiring.sign_in.principal(request, at=wiring.clock.now()).require(*READERS)
+    principal, _ = await wiring.caller(request, at=wiring.clock.now())
+    principal.require(*READERS)
     async with wiring.database.transaction(correlation_id.get()) as tx:
         charge = await store.find(tx, charge_id)
         if charge is None or (principal.role is Role.SERVICE and principal.name != charge.caller):

@@ -37,6 +37,21 @@ async def find_by_reference(tx: Transaction, caller: str, reference: str) -> Cha
     return None if row is None else to_charge(row)
 
 
+async def of_caller(
+    tx: Transaction, caller: str, *, reference: str = "", before: UUID | None = None, limit: int
+) -> list[Charge]:
+    """Return a caller's charges, newest first (their ids sort by time), of one reference if given."""
+    rows = await tx.execute(
+        "SELECT * FROM charges WHERE caller = :caller AND (:reference = '' OR reference = :reference) "
+        "AND (CAST(:before AS uuid) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+        caller=caller,
+        reference=reference,
+        before=before,
+        limit=limit,
+    )
+    return [to_charge(row) for row in rows]
+
+
 async def add(tx: Transaction, charge: Charge) -> bool:
     """Insert a charge; tell whether its reference was new."""
     found = await tx.session.execute(

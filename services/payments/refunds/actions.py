@@ -12,6 +12,7 @@ from kernel.contracts.payments import RefundFailed, RefundSettled
 from kernel.money import Yen
 from kernel.refusals import Conflict
 from kernel.rows import Database, Transaction
+from payments.callbacks import actions as callbacks
 from payments.cases import model as case_model
 from payments.cases import store as cases
 from payments.charges import actions as charges
@@ -269,7 +270,9 @@ async def _publish(
         if finding.state == "settled"
         else RefundFailed(**whole, reason=finding.problem or "refused", failed_at=at)
     )
-    await own.publish(fact, subject=refund_id, version=1, event_id=new_id(), at=at)
+    event_id = new_id()
+    await own.publish(fact, subject=refund_id, version=1, event_id=event_id, at=at)
+    await callbacks.tell_fact(own, charge, fact, event_id=event_id, at=at)
 
 
 def _shares(charge: Charge, amount: Yen) -> tuple[Part, ...]:

@@ -40,7 +40,8 @@ async def post_refund(
     """Ask for a refund; the amount is reserved at once, the provider is called by the worker."""
     wiring = wiring_of(request)
     at = wiring.clock.now()
-    principal = wiring.sign_in.principal(request, at=at).require(Role.SERVICE, Role.ACCOUNTING)
+    principal, _ = await wiring.caller(request, at=at)
+    principal.require(Role.SERVICE, Role.ACCOUNTING)
     key = idempotency.require_key(idempotency_key)
     if holds_card_number(wanted.reason):
         raise CardNumberRefused
