@@ -172,6 +172,14 @@ class VisitOver(Conflict):
     advice = "The day of the visit is over, so the order cannot be cancelled. Ask the facility's staff."
 
 
+def method_of(name: str) -> Method:
+    """Return a way to pay by its name; ValueError for one that orders are never paid by."""
+    for each in PAYING_METHODS:
+        if each == name:
+            return each
+    raise ValueError(f"orders know no way to pay called {name[:40]}")
+
+
 class NotCancellable(Conflict):
     """The order is not in a state to be cancelled."""
 
