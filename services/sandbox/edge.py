@@ -45,6 +45,7 @@ async def with_faults(  # noqa: PLR0911 - one return for each fault
     error: Callable[[], JSONResponse],
     maintenance: Callable[[], JSONResponse],
     too_many: Callable[[], JSONResponse],
+    unauthorized: Callable[[], JSONResponse],
 ) -> Response:
     """Do a request as the waiting faults want it: not, slowly, or with its answer lost.
 
@@ -56,6 +57,8 @@ async def with_faults(  # noqa: PLR0911 - one return for each fault
     match fault.kind if fault is not None else "":
         case "maintenance":
             return maintenance()
+        case "unauthorized":
+            return unauthorized()
         case "rate_limited":
             answer = too_many()
             answer.headers["retry-after"] = str(RETRY_AFTER_SECONDS)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 REQUEST_KINDS = frozenset(
-    {"timeout", "error_500", "error_500_after_success", "maintenance", "rate_limited", "slow_ms", "fails"}
+    {
+        "timeout",
+        "error_500",
+        "error_500_after_success",
+        "maintenance",
+        "rate_limited",
+        "unauthorized",
+        "slow_ms",
+        "fails",
+    }
 )
 WEBHOOK_KINDS = frozenset({"duplicate_webhook", "lost_webhook", "reordered_webhook"})
 FAULTS_MAX = 100

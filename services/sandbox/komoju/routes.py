@@ -74,6 +74,7 @@ async def _enter(request: Request, operation: str, handler: Handler) -> Response
         act,
         error=lambda: _answer(KomojuError(500, "internal_server_error", "Something went wrong on our side.")),
         maintenance=lambda: _answer(KomojuError(503, "service_unavailable", "Server maintenance.")),
+        unauthorized=lambda: _answer(KomojuError(401, "unauthorized", "The key is not known (a fault on purpose).")),
         too_many=lambda: _answer(KomojuError(429, "too_many_requests", "Too many requests.")),
     )
 

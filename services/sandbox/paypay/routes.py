@@ -70,6 +70,7 @@ async def _enter(
             act,
             error=lambda: _result(model.INTERNAL_SERVER_ERROR, "Something went wrong on PayPay's side."),
             maintenance=lambda: _result(model.MAINTENANCE_MODE, "Sorry, we are down for scheduled maintenance."),
+            unauthorized=lambda: _result(model.UNAUTHORIZED, "The API key is not known (a fault on purpose)."),
             too_many=lambda: _result(model.RATE_LIMIT, "Too many requests."),
         )
     except ValidationError as refused:

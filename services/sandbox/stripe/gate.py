@@ -79,6 +79,7 @@ async def _enter(request: Request, operation: str, handler: Handler) -> Response
         act,
         error=lambda: _answer(StripeError("An unknown error occurred", status=500, kind="api_error")),
         maintenance=lambda: _answer(StripeError("Stripe is down for maintenance", status=503, kind="api_error")),
+        unauthorized=lambda: _answer(StripeError("Invalid API Key provided", status=401, code="api_key_invalid")),
         too_many=lambda: _answer(StripeError("Request rate limit exceeded.", status=429, code="rate_limit")),
     )
 

@@ -12,7 +12,14 @@ from kernel.clock import SystemClock
 from kernel.money import Yen
 from payments.charges.model import Attempt, NoAnswer, NotThere, Over, Paid, Unpaid
 from payments.methods import connect_all
-from payments.methods.protocol import AmbiguousError, Away, BankAccount, RefundWanted, Wanted
+from payments.methods.protocol import (
+    AmbiguousError,
+    Away,
+    BankAccount,
+    MisconfiguredError,
+    RefundWanted,
+    Wanted,
+)
 from support.live_payments import eventually
 
 NAMES = sorted(each.parent.name for folder in payments.methods.__path__ for each in Path(folder).glob("*/adapter.py"))
@@ -118,6 +125,16 @@ async def test_maintenance_is_away_and_not_a_failure(method, till):
     with pytest.raises(Away) as away:
         await method.open(wanted(attempt(method)))
     assert away.value.kind == "maintenance"
+
+
+async def test_a_key_that_is_not_known_is_a_mistake_of_ours_and_concludes_nothing(method, till):
+    found = await opened(method)
+    carrier = method.capabilities.carrier
+    till.fault(carrier, "unauthorized", "open")
+    with pytest.raises(MisconfiguredError, match="check MOMIJI_"):
+        await method.open(wanted(attempt(method)))
+    till.fault(carrier, "unauthorized", "query")
+    assert await method.query(found) == NoAnswer()
 
 
 async def test_a_provider_that_is_asked_too_often_is_away_and_says_so(method, till):

@@ -188,6 +188,29 @@ async def test_a_cancellation_whose_answer_was_lost_is_found(paypay, till):
     assert [row["refunded"] for row in booked if row["external_reference"] == str(found.id)] == [510]
 
 
+def test_the_staff_reads_that_paypay_takes_no_more_refunds_of_a_payment(till):
+    charge = till.open(method="paypay")
+    till.pay(charge["checkout_url"])
+    assert till.captured(charge["id"])
+    for _ in range(11):
+        assert till.refund(charge["id"], 10).is_success
+    (fact,) = eventually(lambda: till.events("refund.failed", charge["id"]), 30)
+    assert fact["reason"] == "refund_limit"
+    history = [line["words"] for line in till.get(charge["id"])["history"]]
+    assert any("paypay takes no more refunds of this payment" in words for words in history)
+
+
+def test_the_staff_reads_which_setting_is_wrong(till):
+    """As when PayPay changed the key and nobody told us."""
+    wanted = till.wanted(method="paypay")
+    till.client.delete(f"{till.sandbox_url}/faults")
+    till.fault("paypay", "unauthorized", "open")
+    assert till.post(wanted).status_code == 503
+    charge = till.rows("SELECT id FROM charges WHERE reference = %s", wanted["reference"])[0][0]
+    history = [line["words"] for line in till.get(charge)["history"]]
+    assert any("check MOMIJI_PAYPAY_API_KEY" in words for words in history)
+
+
 def test_a_code_is_deleted_when_its_time_is_over(till):
     charge = till.open(method="paypay")
     url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
