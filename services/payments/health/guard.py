@@ -19,6 +19,7 @@ from payments.methods.protocol import (
     AwayKind,
     BankAccount,
     Method,
+    MisconfiguredError,
     Opened,
     ProviderEvent,
     RefundFinding,
@@ -68,7 +69,7 @@ class Guarded:
             asked = None if away.retry_after is None else timedelta(seconds=away.retry_after)
             await self._failed("open", away.kind, asked)
             raise
-        except AmbiguousError:
+        except (AmbiguousError, MisconfiguredError):  # With a wrong key nobody can pay by it: hide it like an outage.
             await self._failed("open", "failing")
             raise
         except RefusedError:

@@ -16,9 +16,11 @@ from payments.methods.protocol import (
     AmbiguousError,
     Away,
     Capabilities,
+    MisconfiguredError,
     Opened,
     RefundFinding,
     RefundWanted,
+    RefusedError,
     Wanted,
     Words,
 )
@@ -108,6 +110,22 @@ async def test_a_provider_that_keeps_failing_is_not_called_any_more(guarded, pro
     with pytest.raises(Away):
         await guarded.open(WANTED)
     assert provider.calls == FAILURES_MAX
+
+
+async def test_a_provider_that_does_not_know_our_key_is_left_alone_like_one_that_is_out(guarded, provider):
+    provider.trouble = MisconfiguredError("check MOMIJI_PAYPAY_API_KEY")
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(MisconfiguredError):
+            await guarded.open(WANTED)
+    with pytest.raises(Away):
+        await guarded.open(WANTED)
+
+
+async def test_a_refusal_of_one_payment_is_no_trouble(guarded, provider):
+    provider.trouble = RefusedError("INVALID_REQUEST_PARAMS")
+    for _ in range(FAILURES_MAX + 1):
+        with pytest.raises(RefusedError):
+            await guarded.open(WANTED)
 
 
 async def test_another_process_knows_it_too(guarded, provider, database, clock):

@@ -200,7 +200,7 @@ class PayEasyKomoju:
         try:
             async with self._room:
                 answer = await self._client.request(verb, self._base + path, json=body, params=query, headers=headers)
-        except httpx.ConnectError:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             return UNREACHABLE, {}
         except httpx.HTTPError:
             return None, {}
