@@ -15,6 +15,8 @@ from payments.charges import pages as charge_pages
 from payments.charges import routes as charge_routes
 from payments.collecting import routes as collecting_routes
 from payments.messages import routes as message_routes
+from payments.notices import pages as notice_pages
+from payments.notices import routes as notice_routes
 from payments.payouts import routes as payout_routes
 from payments.refunds import routes as refund_routes
 from payments.settings import PaymentsSettings
@@ -44,12 +46,15 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
         sources=PageSources(form_action=(wired.settings.ticketing_url, *wired.settings.form_action_origins)),
         readiness={"database": wired.database.ping},
     )
+    app.add_middleware(notice_routes.LargerFiles)
     app.include_router(charge_routes.router)
     app.include_router(refund_routes.router)
     app.include_router(payout_routes.router)
     app.include_router(message_routes.router)
     app.include_router(collecting_routes.router)
     app.include_router(callback_routes.router)
+    app.include_router(notice_routes.router)
+    app.include_router(notice_pages.router)
     app.include_router(charge_pages.router)
     mount_assets(app)
     mount_problem_pages(app, wired.pages)

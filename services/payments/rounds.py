@@ -14,6 +14,7 @@ from payments.charges import store as charge_rows
 from payments.health import actions as health
 from payments.messages import store as messages
 from payments.methods.protocol import Away
+from payments.notices import actions as notices
 from payments.refunds import actions as refund_actions
 from payments.refunds import store as refund_rows
 from payments.wiring import Wiring
@@ -95,6 +96,12 @@ async def end_what_is_over(wired: Wiring) -> int:
         await messages.forget_bodies(tx, before=at - timedelta(days=wired.settings.message_body_days))
     await health.resume_over(wired.database, at=at)
     return await charges.expire_over(wired.database, at=at, limit=BATCH_MAX)
+
+
+async def make_notices(wired: Wiring) -> int:
+    """Make charges of notices that wait."""
+    at = wired.clock.now()
+    return await notices.make_some(wired.database, return_url=lambda each: f"{wired.checkout_url(each)}/method", at=at)
 
 
 async def move_refunds(wired: Wiring) -> int:

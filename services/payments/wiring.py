@@ -119,7 +119,7 @@ def wire(settings: PaymentsSettings, *, clock: Clock | None = None) -> Wiring:
             for name, method in connected.items()
         },
         payouts={each.capabilities.carrier: each for each in connected.values() if isinstance(each, PayoutReader)},
-        pages=Pages(folders=[HERE / "charges" / "templates"], words=[HERE / "words"]),
+        pages=Pages(folders=[HERE / "charges" / "templates", HERE / "notices" / "templates"], words=[HERE / "words"]),
         sign_in=SignIn(
             service="payments",
             verifier=Verifier.from_folder(settings.trusted_keys_dir or Path("/nonexistent"), audience="payments"),

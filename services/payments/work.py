@@ -19,6 +19,7 @@ from payments import rounds
 from payments.callbacks.actions import Courier
 from payments.callbacks.store import CALLBACK_CHANNEL
 from payments.messages import store as messages
+from payments.notices.store import NOTICE_CHANNEL
 from payments.refunds import store as refund_rows
 from payments.refunds.consumers import handlers
 from payments.settings import PaymentsSettings
@@ -47,7 +48,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         [topic_of("ticketing")],
         handlers(clock=wired.clock, bank_account_needed=wired.bank_account_needed),
     )
-    channels = (messages.MESSAGE_CHANNEL, refund_rows.REFUND_CHANNEL, CALLBACK_CHANNEL)
+    channels = (messages.MESSAGE_CHANNEL, refund_rows.REFUND_CHANNEL, CALLBACK_CHANNEL, NOTICE_CHANNEL)
     woken = {name: asyncio.Event() for name in channels}
     courier = Courier(
         wired.database,
@@ -67,6 +68,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             )
             group.create_task(_loop("attempts", lambda: rounds.ask_providers(wired), None, stop))
             group.create_task(_loop("deadlines", lambda: rounds.end_what_is_over(wired), None, stop))
+            group.create_task(_loop("notices", lambda: rounds.make_notices(wired), woken[NOTICE_CHANNEL], stop))
             group.create_task(_loop("callbacks", courier.round, woken[CALLBACK_CHANNEL], stop))
             group.create_task(
                 _loop("refunds", lambda: rounds.move_refunds(wired), woken[refund_rows.REFUND_CHANNEL], stop)

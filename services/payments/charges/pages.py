@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +32,8 @@ ASK_AGAIN = timedelta(seconds=3)  # What PayPay allows while its code is shown.
 ASKED_ABOUT = frozenset({"open", "unknown"})  # A prepared one is about to be answered.
 
 
-async def _charge(request: Request, charge_id: UUID) -> tuple[Charge, Attempt | None]:
+async def charge_with_attempt(request: Request, charge_id: UUID) -> tuple[Charge, Attempt | None]:
+    """Return a charge with its last attempt by the method that it has now. Raises UnknownCharge."""
     wiring = wiring_of(request)
     async with wiring.database.transaction(correlation_id.get()) as tx:
         charge = await store.find(tx, charge_id)
@@ -48,9 +49,11 @@ async def pay(request: Request, charge_id: UUID) -> Response:
     """Show how to pay, or go on to where that is."""
     wiring = wiring_of(request)
     try:
-        charge, attempt = await _charge(request, charge_id)
+        charge, attempt = await charge_with_attempt(request, charge_id)
         if charge.captured_at is not None:
             return RedirectResponse(charge.return_url, status_code=SEE_OTHER)
+        if not charge.method:
+            return RedirectResponse(f"/pay/{charge_id}/method", status_code=SEE_OTHER)
         method = wiring.method(charge.method)
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
@@ -70,7 +73,7 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         "over": over,
         "refused": reason_of(refused),
         "on_phone": _on_phone(request),
-        "seen": _seen(charge, attempt),
+        "seen": seen(charge, attempt),
         "title": getattr(method.capabilities.title, "ja" if language_of(request).tag == "ja" else "en"),
         "code": _code(attempt) if alive and page == "code" else None,
         "live": wiring.pages.assets.has("pay.js"),
@@ -89,7 +92,7 @@ def _code(attempt: Attempt | None) -> str:
     return str(made.svg_data_uri(scale=6, border=4))
 
 
-def _seen(charge: Charge, attempt: Attempt | None) -> str:
+def seen(charge: Charge, attempt: Attempt | None) -> str:
     """Return what a page shows in a word, so that it can tell when there is something else to show."""
     return f"{charge.status}:{attempt.id if attempt else ''}:{attempt.state if attempt else ''}"
 
@@ -104,10 +107,10 @@ async def _hasten(wiring: Wiring, attempt: Attempt) -> None:
 async def status(request: Request, charge_id: UUID) -> Response:
     """Tell an open page whether it is paid."""
     wiring = wiring_of(request)
-    charge, attempt = await _charge(request, charge_id)
+    charge, attempt = await charge_with_attempt(request, charge_id)
     if attempt is not None and attempt.state in ASKED_ABOUT:
         await _hasten(wiring, attempt)
-    said = {"status": charge.status, "seen": _seen(charge, attempt), "return_url": charge.return_url}
+    said = {"status": charge.status, "seen": seen(charge, attempt), "return_url": charge.return_url}
     return JSONResponse(said, headers={"cache-control": "no-store"})
 
 
@@ -117,42 +120,44 @@ async def again(request: Request, charge_id: UUID) -> Response:
     wiring = wiring_of(request)
     try:
         SignIn.require_own_page(request)
-        charge, _ = await _charge(request, charge_id)
+        charge, _ = await charge_with_attempt(request, charge_id)
         if charge.captured_at is not None:
             raise AlreadyPaid
         at = wiring.clock.now()
         if charge.expires_at <= at:
             return RedirectResponse(charge.return_url, status_code=SEE_OTHER)
-        asked = Asked(
-            charge.caller,
-            charge.reference,
-            charge.amount,
-            charge.method,
-            charge.description,
-            charge.expires_at,
-            charge.return_url,
-            charge.locale,
-            charge.facility,
-            charge.parts,
-        )
-        async with wiring.database.transaction(charge.correlation_id) as tx:
-            method = wiring.offered(charge.method)
-            prepared = await actions.prepare(
-                tx, asked, reopens=method.capabilities.reopens, charge_id=new_id(), attempt_id=new_id(), at=at
-            )
-        for former in prepared.superseded:
-            await wiring.method(former.method).expire(former)
-        if prepared.attempt is not None:
-            await actions.open_attempt(
-                wiring.database,
-                method,
-                prepared.charge,
-                prepared.attempt,
-                at=wiring.clock.now(),
-            )
+        await begin(wiring, charge, charge.method, at=at)
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
     return RedirectResponse(f"/pay/{charge_id}", status_code=SEE_OTHER)
+
+
+async def begin(wiring: Wiring, charge: Charge, method_name: str, *, at: datetime) -> None:
+    """Open an attempt by a method, or find the one that is open; those by other methods are given up.
+
+    Raises MethodUnknown, or Away when the provider could not be asked.
+    """
+    method = wiring.offered(method_name)
+    asked = Asked(
+        charge.caller,
+        charge.reference,
+        charge.amount,
+        method_name,
+        charge.description,
+        charge.expires_at,
+        charge.return_url,
+        charge.locale,
+        charge.facility,
+        charge.parts,
+    )
+    async with wiring.database.transaction(charge.correlation_id) as tx:
+        prepared = await actions.prepare(
+            tx, asked, reopens=method.capabilities.reopens, charge_id=new_id(), attempt_id=new_id(), at=at
+        )
+    for former in prepared.superseded:
+        await wiring.method(former.method).expire(former)
+    if prepared.attempt is not None:
+        await actions.open_attempt(wiring.database, method, prepared.charge, prepared.attempt, at=wiring.clock.now())
 
 
 @router.get("/pay/{charge_id}/refund")
@@ -160,7 +165,7 @@ async def refund_page(request: Request, charge_id: UUID, problem: str = "") -> R
     """Ask for the bank account that a Pay-easy refund goes to."""
     wiring = wiring_of(request)
     try:
-        charge, _ = await _charge(request, charge_id)
+        charge, _ = await charge_with_attempt(request, charge_id)
         async with wiring.database.transaction(correlation_id.get()) as tx:
             waiting = await refunds.of_charge(tx, charge_id)
     except Refusal as refusal:
@@ -174,7 +179,7 @@ async def refund_form(request: Request, charge_id: UUID) -> Response:
     wiring = wiring_of(request)
     try:
         SignIn.require_own_page(request)
-        charge, _ = await _charge(request, charge_id)
+        charge, _ = await charge_with_attempt(request, charge_id)
         form = {name: str(value).strip() for name, value in (await request.form()).items()}
         account = BankAccount(
             holder_kana=form.get("holder_kana", "")[:60],

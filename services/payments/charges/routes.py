@@ -196,7 +196,7 @@ def _answer(wiring: Wiring, charge: Charge) -> dict[str, Any]:
         "status": charge.status,
         "amount": charge.amount.amount,
         "captured": charge.captured.amount if charge.captured else 0,
-        "method": charge.method,
+        "method": charge.method or None,
         "checkout_url": wiring.checkout_url(charge.id),
         "expires_at": _iso(charge.expires_at),
     }
