@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import time
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from kernel.settings import Settings
+from ticketing.orders.ways import FREE, NAME_PATTERN, WAYS, Kind
+
+
+class MethodSold(BaseModel):
+    """A way to pay: its name in payments, what it is like (see ticketing.orders.ways), and what people call it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    kind: Kind
+    title_ja: Annotated[str, Field(min_length=1, max_length=60)]
+    title_en: Annotated[str, Field(min_length=1, max_length=60)]
+    sold: bool = True
 
 
 class TicketingSettings(Settings):
@@ -18,6 +33,10 @@ class TicketingSettings(Settings):
     order_key_secret: SecretStr = SecretStr("")  # derives each order's key; at least 32 characters
     ticket_signing_key: SecretStr = SecretStr("")  # Ed25519 seed, 64 hexadecimal digits
     ticket_key_id: int = Field(default=1, ge=1, le=255)
+
+    # What orders are paid by, in the order in which pages show it. Each is also a folder of payments' methods that
+    # MOMIJI_METHODS_ENABLED names there. A way that orders were paid by stays here with sold=false.
+    methods: tuple[MethodSold, ...] = tuple(MethodSold(**asdict(each)) for each in WAYS)
 
     hold_minutes_card: int = Field(default=40, ge=32, le=24 * 60)  # Stripe's page lives 30 minutes at least
     hold_minutes_qr: int = Field(default=15, ge=6, le=24 * 60)
@@ -33,6 +52,14 @@ class TicketingSettings(Settings):
 
     tickets_per_order_max: int = Field(default=200, ge=1, le=1000)
     sale_days_ahead_max: int = Field(default=180, ge=1, le=730)
+
+    @field_validator("methods")
+    @classmethod
+    def _one_of_each(cls, value: tuple[MethodSold, ...]) -> tuple[MethodSold, ...]:
+        names = [each.name for each in value]
+        if FREE in names or len(set(names)) < len(names) or not any(each.sold for each in value):
+            raise ValueError("MOMIJI_METHODS must name each way to pay once, and one at least that is sold.")
+        return value
 
     @property
     def required_in_production(self) -> frozenset[str]:

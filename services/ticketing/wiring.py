@@ -27,6 +27,7 @@ from ticketing.orders.actions import Rules
 from ticketing.orders.charging import Charges
 from ticketing.orders.live import OrderWatch
 from ticketing.orders.model import Holds
+from ticketing.orders.ways import Way
 from ticketing.settings import TicketingSettings
 from ticketing.tickets.code import TicketClaims
 from ticketing.tickets.code import sign as sign_claims
@@ -115,6 +116,7 @@ def wire(settings: TicketingSettings, *, clock: Clock | None = None, charges: Ch
                 payeasy_until=settings.hold_until_payeasy,
                 provider_margin=timedelta(minutes=settings.provider_margin_minutes),
                 longest=timedelta(minutes=settings.hold_minutes_longest),
+                ways=tuple(Way(**each.model_dump()) for each in settings.methods),
             ),
             tickets_max=settings.tickets_per_order_max,
             days_ahead_max=settings.sale_days_ahead_max,

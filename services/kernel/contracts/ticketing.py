@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
+
+from pydantic import StringConstraints
 
 from kernel.contracts.envelope import Fact, Moment, YenField
 
-Method = Literal["stripe_card", "paypay", "payeasy_komoju", "none"]
+# A way to pay that the installation sells by, or "none" where there was nothing to pay: a new one is no change here.
+Method = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class OrderLine(Fact):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 
@@ -35,6 +35,7 @@ from ticketing.facilities.model import (
 )
 from ticketing.facilities.routes import facility_of
 from ticketing.orders.model import MethodNotOffered, hold_until
+from ticketing.orders.ways import Way
 from ticketing.wiring import Wiring, wiring_of
 
 router = APIRouter(include_in_schema=False)
@@ -150,7 +151,7 @@ class Chosen:
 
     quantities: Mapping[tuple[str, str], int] = field(default_factory=dict)
     slot: time | None = None
-    method: str = "stripe_card"
+    method: str = ""
     email: str = ""
     form_id: str = ""
 
@@ -230,6 +231,7 @@ async def _choose(request: Request, code: str, text: str, chosen: Chosen) -> Res
     closes = _closes(facility, day, holidays)
     wall_time = at.astimezone(JAPAN).time() if day == sale.today else time.min
     with_room = [starts_at for starts_at, places in slots if places]
+    ways = [(each, _in_time(wiring, each, day)) for each in wiring.rules.holds.ways if each.sold]
     return _page(
         request,
         "choose.html",
@@ -244,7 +246,8 @@ async def _choose(request: Request, code: str, text: str, chosen: Chosen) -> Res
         quoted=quoted,
         problem=problem,
         chosen=chosen,
-        payeasy=_payeasy_in_time(wiring, day),
+        ways=ways,
+        wished=_wished(ways, chosen.method),
         payeasy_until=wiring.rules.holds.payeasy_until,
         tickets_max=wiring.rules.tickets_max,
         closes=closes,
@@ -294,9 +297,17 @@ def _quoted(request: Request, facility: Facility, day: date, chosen: Chosen) -> 
     return quoted, None
 
 
-def _payeasy_in_time(wiring: Wiring, day: date) -> bool:
+def _wished(ways: Sequence[tuple[Way, bool]], method: str) -> str:
+    """Return the way that was chosen if it is possible, else the first that is."""
+    possible = [way.name for way, in_time in ways if in_time]
+    return method if method in possible else next(iter(possible), "")
+
+
+def _in_time(wiring: Wiring, way: Way, day: date) -> bool:
+    if way.kind != "payeasy":
+        return True  # Minutes are always left; at the very end of a day the order is refused with words.
     try:
-        hold_until("payeasy_komoju", day, wiring.rules.holds, at=wiring.clock.now())
+        hold_until(way.name, day, wiring.rules.holds, at=wiring.clock.now())
     except MethodNotOffered:
         return False
     return True

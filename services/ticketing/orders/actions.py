@@ -28,7 +28,6 @@ from ticketing.orders.model import (
     Expired,
     GiveBack,
     Holds,
-    Method,
     Nothing,
     Order,
     OrderOver,
@@ -54,7 +53,7 @@ class Given:
     visit_date: date
     slot: time | None
     wishes: Sequence[Wish]
-    method: Method
+    method: str
     locale: str
     email: str | None
 
@@ -146,7 +145,7 @@ async def take_all(tx: Transaction, places: Sequence[Place]) -> None:
 
 
 async def note_charge(
-    tx: Transaction, order_id: UUID, *, charge_id: UUID, checkout_url: str, method: Method, expires_at: datetime
+    tx: Transaction, order_id: UUID, *, charge_id: UUID, checkout_url: str, method: str, expires_at: datetime
 ) -> Order:
     """Keep where the visitor pays; the charge may have been captured meanwhile, then nothing is to be noted."""
     order = await store.find(tx, order_id, lock=True)
@@ -190,7 +189,7 @@ async def capture(
     *,
     charge_id: UUID,
     captured: Yen,
-    method: Method,
+    method: str,
     received_at: datetime,
     rules: Rules,
     at: datetime,

@@ -12,7 +12,7 @@ import httpx
 from kernel.access import Issuer
 from kernel.clock import Clock
 from kernel.refusals import Unavailable
-from ticketing.orders.model import AwaitingPayment, Method
+from ticketing.orders.model import AwaitingPayment
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Charges:
         self,
         order: AwaitingPayment,
         *,
-        method: Method,
+        method: str,
         description: str,
         expires_at: datetime,
         return_url: str,

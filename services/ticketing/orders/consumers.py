@@ -19,7 +19,7 @@ from kernel.inbox import Handler
 from kernel.rows import Transaction
 from ticketing.orders import actions, store
 from ticketing.orders.actions import Rules
-from ticketing.orders.model import PaymentProblem, method_of
+from ticketing.orders.model import PaymentProblem
 
 CALLER = "ticketing"
 REASON_CHARS_MAX = 64
@@ -38,7 +38,7 @@ def handlers(*, rules: Rules, clock: Clock) -> Mapping[type[Fact], Handler]:
             UUID(fact.reference),
             charge_id=fact.charge_id,
             captured=fact.captured,
-            method=method_of(fact.method),
+            method=fact.method,
             received_at=fact.captured_at,
             rules=rules,
             at=clock.now(),

@@ -12,9 +12,8 @@ from kernel.clock import JAPAN
 from kernel.money import ZERO, Yen
 from kernel.refusals import Conflict, NotFound
 from ticketing.facilities.model import Place, QuotedLine
+from ticketing.orders.ways import FREE, WAYS, Way, way_sold
 
-Method = Literal["stripe_card", "paypay", "payeasy_komoju", "none"]
-PAYING_METHODS: tuple[Method, ...] = ("stripe_card", "paypay", "payeasy_komoju")
 CancelReason = Literal["visitor_cancelled", "staff_cancelled", "closure", "payment_reversed"]
 PaymentProblem = Literal["failed", "expired"]
 PAYEASY_LEAD = timedelta(hours=2)  # Less than this before the deadline nobody gets to a bank in time.
@@ -48,7 +47,7 @@ class AwaitingPayment:
 
     basket: Basket
     version: int
-    method: Method
+    method: str
     expires_at: datetime
     charge_id: UUID | None = None
     checkout_url: str | None = None
@@ -62,7 +61,7 @@ class Confirmed:
 
     basket: Basket
     version: int
-    method: Method
+    method: str
     expires_at: datetime
     confirmed_at: datetime
     received_at: datetime
@@ -75,7 +74,7 @@ class Cancelled:
 
     basket: Basket
     version: int
-    method: Method
+    method: str
     expires_at: datetime
     cancelled_at: datetime
     reason: str
@@ -90,7 +89,7 @@ class Expired:
 
     basket: Basket
     version: int
-    method: Method
+    method: str
     expires_at: datetime
     expired_at: datetime
     charge_id: UUID | None = None
@@ -112,6 +111,7 @@ class Holds:
     payeasy_until: time
     provider_margin: timedelta
     longest: timedelta
+    ways: tuple[Way, ...] = WAYS
 
 
 class SoldOut(Conflict):
@@ -172,14 +172,6 @@ class VisitOver(Conflict):
     advice = "The day of the visit is over, so the order cannot be cancelled. Ask the facility's staff."
 
 
-def method_of(name: str) -> Method:
-    """Return a way to pay by its name; ValueError for one that orders are never paid by."""
-    for each in PAYING_METHODS:
-        if each == name:
-            return each
-    raise ValueError(f"orders know no way to pay called {name[:40]}")
-
-
 class NotCancellable(Conflict):
     """The order is not in a state to be cancelled."""
 
@@ -187,22 +179,22 @@ class NotCancellable(Conflict):
     advice = "This order is {status} already; there is nothing to cancel."
 
 
-def hold_until(method: Method, visit_date: date, holds: Holds, *, at: datetime) -> datetime:
+def hold_until(method: str, visit_date: date, holds: Holds, *, at: datetime) -> datetime:
     """Return until when places are held; raise a Refusal if a payment by the method would come too late."""
-    match method:
-        case "stripe_card":
+    if method == FREE:
+        return at
+    match way_sold(holds.ways, method).kind:
+        case "card":
             return _before_the_visit_ends(at + holds.card, visit_date)
-        case "paypay":
+        case "qr":
             return _before_the_visit_ends(at + holds.qr, visit_date)
-        case "payeasy_komoju":
+        case "payeasy":
             evening = datetime.combine(visit_date - timedelta(days=1), holds.payeasy_until, tzinfo=JAPAN)
             if evening - holds.provider_margin - at < PAYEASY_LEAD:
                 raise MethodNotOffered
             return evening
-        case "none":
-            return at
-        case _:
-            assert_never(method)
+        case unheard_of:
+            assert_never(unheard_of)
 
 
 def _before_the_visit_ends(until: datetime, visit_date: date) -> datetime:
@@ -211,24 +203,25 @@ def _before_the_visit_ends(until: datetime, visit_date: date) -> datetime:
     return until
 
 
-def hold_again(order: AwaitingPayment, method: Method, holds: Holds, *, at: datetime) -> datetime:
+def hold_again(order: AwaitingPayment, method: str, holds: Holds, *, at: datetime) -> datetime:
     """Return until when places are held once the visitor tries again or pays another way.
 
     A new try needs the provider's whole time (a card's page lives half an hour at least), so the hold moves with it,
     but never beyond what the order had already or `holds.longest` after placing: then NoNewTry is raised.
     """
     until = hold_until(method, order.basket.visit_date, holds, at=at)
-    if method != "payeasy_komoju" and until > max(order.expires_at, order.basket.placed_at + holds.longest):
+    by_the_minute = way_sold(holds.ways, method).kind != "payeasy"
+    if by_the_minute and until > max(order.expires_at, order.basket.placed_at + holds.longest):
         raise NoNewTry
     return until
 
 
-def methods_now(order: AwaitingPayment, holds: Holds, *, at: datetime) -> tuple[Method, ...]:
+def methods_now(order: AwaitingPayment, holds: Holds, *, at: datetime) -> tuple[Way, ...]:
     """Return the ways in which an order can still be paid."""
-    return tuple(method for method in PAYING_METHODS if _in_time(order, method, holds, at))
+    return tuple(each for each in holds.ways if each.sold and _in_time(order, each.name, holds, at))
 
 
-def _in_time(order: AwaitingPayment, method: Method, holds: Holds, at: datetime) -> bool:
+def _in_time(order: AwaitingPayment, method: str, holds: Holds, at: datetime) -> bool:
     try:
         hold_again(order, method, holds, at=at)
     except (MethodNotOffered, TooLateToPay, NoNewTry):
@@ -241,13 +234,13 @@ def provider_deadline(expires_at: datetime, holds: Holds) -> datetime:
     return expires_at - holds.provider_margin
 
 
-def place(basket: Basket, method: Method, holds: Holds, *, at: datetime) -> AwaitingPayment:
+def place(basket: Basket, method: str, holds: Holds, *, at: datetime) -> AwaitingPayment:
     """Place an order whose places are held."""
     return AwaitingPayment(basket, 1, method, hold_until(method, basket.visit_date, holds, at=at))
 
 
 def open_charge(
-    order: AwaitingPayment, *, method: Method, charge_id: UUID, checkout_url: str, expires_at: datetime
+    order: AwaitingPayment, *, method: str, charge_id: UUID, checkout_url: str, expires_at: datetime
 ) -> AwaitingPayment:
     """Note where the visitor pays now, and how, and until when."""
     return replace(
@@ -262,7 +255,7 @@ def open_charge(
 
 
 def confirm(
-    order: AwaitingPayment | Expired, *, method: Method, charge_id: UUID | None, received_at: datetime, at: datetime
+    order: AwaitingPayment | Expired, *, method: str, charge_id: UUID | None, received_at: datetime, at: datetime
 ) -> Confirmed:
     """Confirm a paid or free order; an expired one only after its places were taken again.
 

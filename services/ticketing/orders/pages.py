@@ -27,6 +27,7 @@ from ticketing.orders.charging import PaymentsAway
 from ticketing.orders.model import AwaitingPayment, Order, status_of
 from ticketing.orders.routes import LineWanted, OrderWanted, pay_again, place, start_payment
 from ticketing.orders.visitors import order_of_visitor, remember
+from ticketing.orders.ways import way_known
 from ticketing.tickets import store as tickets
 from ticketing.tickets.model import Ticket
 from ticketing.wiring import Wiring, wiring_of
@@ -219,7 +220,8 @@ def _shown(wiring: Wiring, request: Request, order: Order, held: Sequence[Ticket
         "may_cancel": status_of(order) in {"awaiting_payment", "confirmed"}
         and basket.visit_date >= today
         and not any(ticket.status == "admitted" for ticket in held),
-        "methods": model.methods_now(order, wiring.rules.holds, at=at) if isinstance(order, AwaitingPayment) else (),
+        "way": way_known(wiring.rules.holds.ways, order.method),
+        "ways": model.methods_now(order, wiring.rules.holds, at=at) if isinstance(order, AwaitingPayment) else (),
         "minutes_left": int((order.expires_at - at).total_seconds() // 60),
         "live": wiring.pages.assets.has("order.js"),
     }
@@ -232,8 +234,6 @@ async def pay_form(request: Request, order_id: UUID) -> Response:
     try:
         SignIn.require_own_page(request)
         method = str((await request.form()).get("method", ""))
-        if method not in model.PAYING_METHODS:
-            raise FormWrong
         async with wiring.database.transaction(correlation_id.get()) as tx:
             await order_of_visitor(request, tx, order_id)
             waiting = await actions.find_for_payment(tx, order_id)

@@ -27,6 +27,7 @@ from ticketing.orders import actions, model, store
 from ticketing.orders.actions import Given, Placed
 from ticketing.orders.charging import PaymentsAway
 from ticketing.orders.model import AwaitingPayment, Order, UnknownOrder, status_of
+from ticketing.orders.ways import NAME_PATTERN, way_sold
 from ticketing.tickets import store as tickets
 from ticketing.tickets.model import Ticket
 from ticketing.tickets.number import RANDOM_BITS, number_from, read_number
@@ -38,6 +39,14 @@ router = APIRouter(tags=["orders"])
 
 LINES_MAX = 50
 SCOPE = "orders"
+MethodName = Annotated[
+    str,
+    Field(
+        pattern=NAME_PATTERN,
+        description="one of the ways to pay that the installation sells by (MOMIJI_METHODS)",
+        examples=["stripe_card", "paypay", "payeasy_komoju"],
+    ),
+]
 STAFF_ROLES = (Role.FACILITY, Role.SUPERVISOR, Role.ACCOUNTING, Role.AUDITOR)
 
 
@@ -58,7 +67,7 @@ class OrderWanted(BaseModel):
     visit_date: date
     slot: time | None = None
     lines: list[LineWanted] = Field(max_length=LINES_MAX)
-    method: Literal["stripe_card", "paypay", "payeasy_komoju"]
+    method: MethodName
     locale: Literal["ja", "en"] = "ja"
     email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
 
@@ -66,7 +75,7 @@ class OrderWanted(BaseModel):
 class MethodWanted(BaseModel):
     """Another way to pay for an order that still waits."""
 
-    method: Literal["stripe_card", "paypay", "payeasy_komoju"]
+    method: MethodName
 
 
 class CancelWanted(BaseModel):
@@ -97,7 +106,7 @@ class OrderAnswer(BaseModel):
     facility: str
     visit_date: date
     slot: str | None
-    method: Literal["stripe_card", "paypay", "payeasy_komoju", "none"]
+    method: str = Field(description="the way to pay; none if there is nothing to pay")
     total: int
     tax: int
     expires_at: datetime
@@ -145,6 +154,7 @@ async def place(wiring: Wiring, wanted: OrderWanted, *, key: str, body: bytes, a
         if kept is not None:
             order = await _existing(tx, UUID(kept.answer["order_id"]))
             return Placed(order, tuple(await tickets.of_order(tx, order.basket.id)))
+        way_sold(wiring.rules.holds.ways, given.method)  # a free order names one, too
         return await actions.place(
             tx,
             given,
@@ -157,7 +167,7 @@ async def place(wiring: Wiring, wanted: OrderWanted, *, key: str, body: bytes, a
         )
 
 
-async def start_payment(wiring: Wiring, order: AwaitingPayment, method: model.Method, *, expires_at: datetime) -> Order:
+async def start_payment(wiring: Wiring, order: AwaitingPayment, method: str, *, expires_at: datetime) -> Order:
     """Open the charge and keep where to pay; raise PaymentsAway if that does not work now."""
     opened = await wiring.charges.open(
         order,
@@ -178,7 +188,7 @@ async def start_payment(wiring: Wiring, order: AwaitingPayment, method: model.Me
         )
 
 
-async def pay_again(wiring: Wiring, order: AwaitingPayment, method: model.Method, *, at: datetime) -> Order:
+async def pay_again(wiring: Wiring, order: AwaitingPayment, method: str, *, at: datetime) -> Order:
     """Try again to pay, or pay another way, with a hold that is long enough for it."""
     expires_at = model.hold_again(order, method, wiring.rules.holds, at=at)
     return await start_payment(wiring, order, method, expires_at=expires_at)

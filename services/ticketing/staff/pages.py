@@ -17,6 +17,7 @@ from kernel.telemetry import correlation_id
 from kernel.web import language_of
 from ticketing.orders import actions, model, store
 from ticketing.orders.model import status_of
+from ticketing.orders.ways import way_known
 from ticketing.tickets import store as tickets
 from ticketing.tickets.number import read_number
 from ticketing.wiring import Wiring, wiring_of
@@ -131,6 +132,7 @@ def _row(wiring: Wiring, request: Request, order: model.Order, used: int) -> dic
         "slot": order.basket.slot,
         "status": status_of(order),
         "method": order.method,
+        "way": way_known(wiring.rules.holds.ways, order.method),
         "total": order.basket.total,
         "people": sum(line.quantity for line in order.basket.lines),
         "admitted": used,

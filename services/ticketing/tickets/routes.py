@@ -15,19 +15,13 @@ from kernel.money import Yen, tax_within, total
 from kernel.telemetry import correlation_id
 from ticketing.orders.model import Confirmed, Order, UnknownOrder
 from ticketing.orders.visitors import order_of_visitor
+from ticketing.orders.ways import way_known
 from ticketing.tickets import picture, store
 from ticketing.tickets.document import OrderPaper, PaperTicket, RateTotal, Receipt
 from ticketing.tickets.model import Ticket, UnknownTicket
 from ticketing.wiring import Wiring, wiring_of
 
 router = APIRouter(tags=["tickets"])
-
-METHOD_WORDS = {
-    "stripe_card": ("クレジットカード", "Card"),
-    "paypay": ("PayPay", "PayPay"),
-    "payeasy_komoju": ("Pay-easy", "Pay-easy"),
-    "none": ("なし", "None"),
-}
 
 
 @router.get("/v1/keys")
@@ -144,7 +138,7 @@ def _receipt(wiring: Wiring, order: Order, held: list[Ticket], language: str) ->
         issuer=product.revenue_owner.name.of(language),
         registration_number=product.revenue_owner.registration_number,
         paid_on=business_date(order.received_at),
-        method=METHOD_WORDS[order.method][0 if language == "ja" else 1],
+        method=way_known(wiring.rules.holds.ways, order.method).title(language),
         totals=[RateTotal(rate, amount, tax_within(amount, rate)) for rate, amount in sums.items()],
     )
 

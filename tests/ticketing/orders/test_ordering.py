@@ -59,7 +59,8 @@ async def test_a_combined_ticket_takes_places_at_both_facilities(shop, web):
         ({"lines": [{"product": "collection", "category": "adult", "quantity": -1}]}, 422, "invalid"),
         ({"lines": [{"product": "submarine", "category": "adult", "quantity": 1}]}, 422, "unknown-product"),
         ({"lines": [{"product": "collection", "category": "child", "quantity": 1}]}, 422, "unknown-category"),
-        ({"method": "cash"}, 422, "invalid"),
+        ({"method": "Cash!"}, 422, "invalid"),
+        ({"method": "cash"}, 422, "method-not-sold"),
         ({"method": "payeasy_komoju", "visit_date": "2026-11-25"}, 409, "method-not-offered"),
         (
             {"facility": "bunka", "lines": [{"product": "kagura", "category": "adult", "quantity": 1}]},

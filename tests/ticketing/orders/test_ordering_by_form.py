@@ -56,7 +56,7 @@ async def test_a_payment_that_cannot_start_leads_to_the_order_s_page(shop, web):
         ({"quantity.collection.adult": "10000"}, 422, "at most 200"),
         ({"visit_date": "2026-11-30"}, 409, "closed"),
         ({"visit_date": "2026-11-24"}, 422, "is over"),
-        ({"method": "cash"}, 422, "Something on the form"),
+        ({"method": "cash"}, 422, "There is no way to pay called cash"),
         ({"email": "nobody"}, 422, "Something on the form"),
         ({"form_id": ""}, 422, "Something on the form"),
     ],

@@ -145,7 +145,7 @@ def test_no_hold_outlives_the_day_of_the_visit():
         model.hold_until("stripe_card", VISIT, HOLDS, at=late)
 
 
-@given(method=st.sampled_from(model.PAYING_METHODS), minutes=st.integers(0, 60 * 24 * 4))
+@given(method=st.sampled_from(["stripe_card", "paypay", "payeasy_komoju"]), minutes=st.integers(0, 60 * 24 * 4))
 def test_the_provider_s_deadline_always_ends_before_the_hold(method, minutes):
     at = NOON + timedelta(minutes=minutes)
     try:
@@ -170,7 +170,7 @@ def test_nobody_holds_places_for_ever_by_trying_again(tries):
 
 def test_who_waited_for_pay_easy_may_still_change_to_a_card_days_later():
     order, at = placed("payeasy_komoju"), NOON + timedelta(days=1)
-    assert model.methods_now(order, HOLDS, at=at) == ("stripe_card", "paypay", "payeasy_komoju")
+    assert [way.name for way in model.methods_now(order, HOLDS, at=at)] == ["stripe_card", "paypay", "payeasy_komoju"]
     assert model.hold_again(order, "stripe_card", HOLDS, at=at) == at + timedelta(minutes=40)
 
 
