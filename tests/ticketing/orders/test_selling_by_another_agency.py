@@ -1,4 +1,4 @@
-"""Which ways to pay there are is a setting: an agency that nobody foresaw is sold by, shown, confirmed and given back."""
+"""Ways to pay are a setting: an agency that nobody foresaw is sold by, shown, confirmed and given back."""
 
 from dataclasses import replace
 from datetime import date, timedelta
