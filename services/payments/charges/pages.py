@@ -68,6 +68,7 @@ async def pay(request: Request, charge_id: UUID) -> Response:
     over = charge.expires_at <= at
     context: dict[str, Any] = {
         "charge": charge,
+        "for_shop": charge.caller in wiring.settings.callers,
         "attempt": attempt,
         "alive": alive,
         "over": over,

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from kernel.clock import JAPAN
 from kernel.refusals import Refusal
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
@@ -52,6 +53,7 @@ async def choose_page(request: Request, charge_id: UUID) -> Response:
         "pay_choose.html",
         charge=charge,
         system=system,
+        zone=JAPAN,
         choices=choices,
         chosen=charge.method if attempt is not None and attempt.state in LIVING else "",
         method_title="" if title is None else title.ja if japanese else title.en,

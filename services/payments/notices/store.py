@@ -14,6 +14,7 @@ from payments.charges.model import Part
 from payments.notices.model import Batch, Notice
 
 NOTICE_CHANNEL = "momiji_notices"
+Made = tuple[Notice, UUID | None, str, str]
 
 
 async def add(tx: Transaction, batch: Batch, notices: Sequence[Notice]) -> None:
@@ -98,7 +99,7 @@ async def batches(
     return [Batch(row.id, row.system, row.total, row.created_at, row.done_at, row.made, row.failed) for row in rows]
 
 
-async def result(tx: Transaction, batch_id: UUID) -> list[tuple[Notice, UUID | None, str, str]]:
+async def result(tx: Transaction, batch_id: UUID) -> list[Made]:
     """Return (notice, charge, the charge's status, problem) for each row of a batch, first to last."""
     rows = await tx.execute(
         "SELECT r.row, r.notice, r.charge_id, c.status, r.problem FROM notice_rows r "

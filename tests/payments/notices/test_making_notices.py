@@ -217,3 +217,19 @@ def test_the_shop_s_visitors_choose_on_their_order(desk):
     answer = desk.till.client.get(f"{charge['checkout_url']}/method")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/pay/{charge['id']}")
     assert desk.till.post(desk.till.wanted(method="")).status_code == 422
+
+
+@pytest.mark.parametrize("method", ["payeasy_komoju", "paypay"])
+def test_who_pays_a_notice_hears_nothing_of_tickets_and_may_choose_again(system, notice, method):
+    choose(system, notice, method)
+    text = page(system, notice).text
+    assert "入場券" not in text
+    assert "注文" not in text
+    assert f'href="/pay/{notice["id"]}/method"' in text
+
+
+def test_a_page_of_the_shop_still_leads_back_to_the_order(desk):
+    charge = desk.till.open(method="payeasy_komoju")
+    text = desk.till.client.get(charge["checkout_url"]).text
+    assert "注文に戻る" in text
+    assert "/method" not in text
