@@ -294,6 +294,14 @@ class World:
     def orders(self) -> list[dict]:
         return self.query("ticketing", "SELECT * FROM orders ORDER BY id")
 
+    def paid_charges(self) -> list[UUID]:
+        """Return the charges of the other system that are paid."""
+        rows = self.query("payments", "SELECT id FROM charges WHERE caller = 'permits' AND captured_by IS NOT NULL")
+        return [row["id"] for row in rows]
+
+    def open_cases(self) -> list[UUID]:
+        return [row["id"] for row in self.query("payments", "SELECT id FROM cases WHERE state = 'open' ORDER BY id")]
+
     def of_visitor(self, order_id: UUID) -> dict:
         return {"X-Order-Key": self.ticketing.order_key(order_id), "Idempotency-Key": str(uuid4())}
 
@@ -488,8 +496,8 @@ class World:
         for table in ("attempts", "refunds"):
             self.rows["payments"].execute(f"UPDATE {table} SET next_poll_at = %s WHERE next_poll_at IS NOT NULL", (at,))
 
-    def state(self) -> str:
-        """Return all that money and tickets depend on, as text."""
+    def state(self) -> dict[str, list[str]]:
+        """Return all that money and tickets depend on, row by row."""
         parts = {
             "orders": ("ticketing", "SELECT id, status, charge_id, version FROM orders ORDER BY id"),
             "tickets": ("ticketing", "SELECT id, order_id, status FROM tickets ORDER BY id"),
@@ -504,7 +512,7 @@ class World:
             "facts": ("payments", "SELECT count(*) AS number FROM outbox"),
             "wishes": ("ticketing", "SELECT count(*) AS number FROM outbox"),
         }
-        return json.dumps({name: self.query(*each) for name, each in parts.items()}, default=str, sort_keys=True)
+        return {name: [str(dict(row)) for row in self.query(*each)] for name, each in parts.items()}
 
 
 @contextmanager
