@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -29,12 +28,9 @@ TOGETHER_MAX = 8
 async def read_messages(wired: Wiring) -> int:
     """Ask the provider about what each message names, and apply the answer; the message itself proves nothing."""
     async with wired.database.transaction("messages") as tx:
-        waiting = await messages.waiting(tx, limit=BATCH_MAX)
-        # Marked as tried before the provider is asked: a message that kills us is not asked about for ever.
-        for message_id, _, _ in waiting:
-            await messages.finish(tx, message_id, None, at=wired.clock.now())
-    await _together([_message(wired, *each) for each in waiting])
-    return len(waiting)
+        claimed = await messages.claim(tx, at=wired.clock.now(), limit=BATCH_MAX)
+    await _together([_message(wired, *each) for each in claimed])
+    return len(claimed)
 
 
 async def _message(wired: Wiring, message_id: int, method_name: str, reference: str) -> None:
@@ -50,7 +46,8 @@ async def _message(wired: Wiring, message_id: int, method_name: str, reference: 
         elif _is_uuid(reference):
             await refund_rows.hasten(tx, UUID(reference), at=wired.clock.now())
             outcome = "refund asked about"
-        await messages.finish(tx, message_id, outcome, at=wired.clock.now())
+        if outcome != charges.UNANSWERED:  # It may be the only one who tells of late money: it waits for an answer.
+            await messages.finish(tx, message_id, outcome, at=wired.clock.now())
 
 
 def _is_uuid(text: str) -> bool:
@@ -83,9 +80,11 @@ async def _attempt(wired: Wiring, attempt_id: UUID, *, named: bool = False) -> s
     awaited = charge.status == "pending" and others[-1].id == attempt.id and attempt.deadline > wired.clock.now()
     if lost and (awaited or named):
         # The answer to our call was lost: the same call under the same key tells what it made, or makes it once.
-        with suppress(Away):
-            opened = await charges.open_attempt(wired.database, method, charge, attempt, at=wired.clock.now())
-            attempt = opened
+        try:
+            attempt = await charges.open_attempt(wired.database, method, charge, attempt, at=wired.clock.now())
+        except Away:
+            if named:
+                return charges.UNANSWERED
     return await charges.ask_and_apply(wired.database, method, attempt.id, at=wired.clock.now())
 
 

@@ -171,7 +171,7 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def the_money_agrees(self):
-        assert violations(self.world, settled=False) == []
+        nothing(violations(self.world, settled=False))
 
     def teardown(self):
         if self.world.sandbox is not None:
@@ -179,10 +179,16 @@ class Money(RuleBasedStateMachine):
 
     def _rest(self):
         self.world.settle()
-        assert violations(self.world, settled=True) == []
+        nothing(violations(self.world, settled=True))
         before = self.world.state()
         self.world.replay()
-        assert [*changes(before, self.world.state())] == []
+        nothing(changes(before, self.world.state()))
+
+
+def nothing(wrong):
+    """Fail with everything that is wrong, a line each."""
+    said = list(wrong)
+    assert not said, "\n".join(said)
 
 
 def changes(before, after):

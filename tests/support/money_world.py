@@ -105,7 +105,7 @@ class World:
     sandbox: object = None
     apps: dict = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
-    sent: list[Letter] = field(default_factory=list)
+    delivered: list[Letter] = field(default_factory=list)
     queues: dict[str, list[Delivered]] = field(default_factory=lambda: {"ticketing": [], "payments": []})
     told: dict[str, list[Delivered]] = field(default_factory=lambda: {"ticketing": [], "payments": []})
     read: dict[str, int] = field(default_factory=lambda: {"ticketing": 0, "payments": 0})
@@ -172,7 +172,7 @@ class World:
             self.told[name].clear()
             self.read[name] = 0
         self.letters.clear()
-        self.sent.clear()
+        self.delivered.clear()
         self.later.clear()
         if self.sandbox is not None:
             self.run(self.sandbox.stop())
@@ -214,7 +214,6 @@ class World:
         if host == "payments.test" and request.url.path.startswith("/v1/webhooks/"):
             letter = Letter(request.url.path, dict(request.headers), await request.aread())
             self.letters.append(letter)
-            self.sent.append(letter)
             return httpx.Response(200)
         if host == "sandbox.test":
             return await self._to_provider(request)
@@ -352,6 +351,7 @@ class World:
 
     def post_letter(self, number: int, *, keep: bool) -> None:
         letter = self.letters[number] if keep else self.letters.pop(number)
+        self.delivered.append(letter)
         self._post(letter)
 
     def lose_letter(self, number: int) -> None:
@@ -363,7 +363,7 @@ class World:
 
     def replay(self) -> None:
         """Deliver every webhook and every event once more, and take every round, at the same moment."""
-        for letter in list(self.sent):
+        for letter in self.delivered:
             self._post(letter)
         for reader, told in self.told.items():
             for number in range(len(told)):
@@ -472,6 +472,7 @@ class World:
         self.sandbox.faults.clear()
         self.pass_time(minutes=11)  # The longest pause of a breaker is over.
         self._come_to_rest(step_seconds=1)
+        self._come_to_rest(step_seconds=0)
 
     def _come_to_rest(self, step_seconds: int) -> None:
         for _ in range(ROUNDS_MAX):
@@ -495,6 +496,7 @@ class World:
         at = self.clock.now()
         for table in ("attempts", "refunds"):
             self.rows["payments"].execute(f"UPDATE {table} SET next_poll_at = %s WHERE next_poll_at IS NOT NULL", (at,))
+        self.rows["payments"].execute("UPDATE provider_messages SET next_try_at = %s WHERE processed_at IS NULL", (at,))
 
     def state(self) -> dict[str, list[str]]:
         """Return all that money and tickets depend on, row by row."""
@@ -510,6 +512,7 @@ class World:
             "refunds": ("payments", "SELECT id, amount, state FROM refunds ORDER BY id"),
             "cases": ("payments", "SELECT id, kind, amount, state FROM cases ORDER BY id"),
             "facts": ("payments", "SELECT count(*) AS number FROM outbox"),
+            "unread": ("payments", "SELECT id FROM provider_messages WHERE processed_at IS NULL AND tries < 20"),
             "wishes": ("ticketing", "SELECT count(*) AS number FROM outbox"),
         }
         return {name: [str(dict(row)) for row in self.query(*each)] for name, each in parts.items()}

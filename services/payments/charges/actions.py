@@ -21,6 +21,8 @@ from payments.methods.protocol import AmbiguousError, Away, Method, RefusedError
 
 log = logging.getLogger(__name__)
 
+UNANSWERED = "the provider did not answer"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -190,7 +192,7 @@ async def ask_and_apply(database: Database, method: Method, attempt_id: UUID, *,
     if isinstance(finding, NoAnswer) and finding.retry_at is not None:
         async with database.transaction("ask") as tx:
             await store.ask_at(tx, attempt_id, finding.retry_at)
-        return "not asked"
+        return UNANSWERED
     if isinstance(finding, model.Unpaid | model.NotThere) and _is_lost(method, attempt):
         await method.expire(attempt)  # What it made is lost to us, and so to the payer: another attempt is needed.
         finding = await method.query(attempt)
@@ -235,7 +237,7 @@ async def apply(database: Database, method: Method, attempt_id: UUID, finding: F
                 concluded = await _conclude(tx, concluded, more, finding, too_much, at=at)
         if poll_at is None and newer.state in model.LIVING:
             await _nobody_knows(tx, concluded, newer, at=at)
-        return type(outcome).__name__
+        return UNANSWERED if isinstance(finding, NoAnswer) else type(outcome).__name__
 
 
 async def _nobody_knows(tx: Transaction, charge: Charge, attempt: Attempt, *, at: datetime) -> None:

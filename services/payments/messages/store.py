@@ -11,6 +11,8 @@ from kernel.rows import Transaction
 
 MESSAGE_CHANNEL = "momiji_provider_messages"
 TRIES_MAX = 20
+PAUSE_SECONDS_FIRST = 10
+PAUSE_SECONDS_MAX = 3_600
 
 
 async def keep(tx: Transaction, *, method: str, event_id: str, reference: str, body: bytes, at: datetime) -> bool:
@@ -27,16 +29,23 @@ async def keep(tx: Transaction, *, method: str, event_id: str, reference: str, b
     return new
 
 
-async def waiting(tx: Transaction, *, limit: int) -> list[tuple[int, str, str]]:
-    """Lock and return (id, method, reference) of messages that wait, oldest first."""
+async def claim(tx: Transaction, *, at: datetime, limit: int) -> list[tuple[int, str, str]]:
+    """Claim and return (id, method, reference) of messages that wait, oldest first.
+
+    Each claim is a try, and the next one is due after a pause that grows: a crash, or a provider that does not answer
+    now, loses no message; one that kills us every time ends after TRIES_MAX and is shown to people.
+    """
     rows: Any = await tx.session.execute(
         text(
-            "SELECT id, method, reference FROM provider_messages WHERE processed_at IS NULL AND tries < :tries "
-            "ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED"
+            "UPDATE provider_messages m SET tries = tries + 1, "
+            "next_try_at = CAST(:at AS timestamptz) + least(:first * power(2, tries), :most) * interval '1 second' "
+            "FROM (SELECT id FROM provider_messages WHERE processed_at IS NULL AND tries < :tries "
+            "AND coalesce(next_try_at, :at) <= :at ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED) due "
+            "WHERE m.id = due.id RETURNING m.id, m.method, m.reference"
         ),
-        {"limit": limit, "tries": TRIES_MAX},
+        {"at": at, "limit": limit, "tries": TRIES_MAX, "first": PAUSE_SECONDS_FIRST, "most": PAUSE_SECONDS_MAX},
     )
-    return [(row.id, row.method, row.reference) for row in rows]
+    return sorted((row.id, row.method, row.reference) for row in rows)
 
 
 async def forget_bodies(tx: Transaction, *, before: datetime) -> int:
@@ -51,13 +60,9 @@ async def forget_bodies(tx: Transaction, *, before: datetime) -> int:
     return len(found.all())
 
 
-async def finish(tx: Transaction, message_id: int, outcome: str | None, *, at: datetime) -> None:
-    """Write down what came of a message; without an outcome it is tried again."""
+async def finish(tx: Transaction, message_id: int, outcome: str, *, at: datetime) -> None:
+    """Write down what came of a message."""
     await tx.session.execute(
-        text(
-            "UPDATE provider_messages SET tries = tries + 1, outcome = :outcome, "
-            "processed_at = CASE WHEN CAST(:outcome AS text) IS NULL THEN NULL ELSE CAST(:at AS timestamptz) END "
-            "WHERE id = :id"
-        ),
+        text("UPDATE provider_messages SET outcome = :outcome, processed_at = :at WHERE id = :id"),
         {"id": message_id, "outcome": outcome, "at": at},
     )

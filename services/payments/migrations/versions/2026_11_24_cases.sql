@@ -49,3 +49,6 @@ CREATE TABLE breakers (
     version         integer NOT NULL DEFAULT 0, -- of the method as an aggregate: its pauses and resumptions
     PRIMARY KEY (method, operation)
 );
+
+-- A message is tried again until the provider has answered about what it names.
+ALTER TABLE provider_messages ADD COLUMN next_try_at timestamptz;
