@@ -13,6 +13,7 @@ from kernel.web import mount_assets, mount_problem_pages
 from payments.callbacks import routes as callback_routes
 from payments.charges import pages as charge_pages
 from payments.charges import routes as charge_routes
+from payments.collecting import pages as collecting_pages
 from payments.collecting import routes as collecting_routes
 from payments.messages import routes as message_routes
 from payments.notices import pages as notice_pages
@@ -52,6 +53,7 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
     app.include_router(payout_routes.router)
     app.include_router(message_routes.router)
     app.include_router(collecting_routes.router)
+    app.include_router(collecting_pages.router)
     app.include_router(callback_routes.router)
     app.include_router(notice_routes.router)
     app.include_router(notice_pages.router)

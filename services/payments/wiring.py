@@ -26,6 +26,7 @@ from payments.methods.protocol import Method, PayoutReader
 from payments.settings import PaymentsSettings
 
 HERE = Path(__file__).parent
+SLICES_WITH_PAGES = ("charges", "collecting", "notices")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def wire(settings: PaymentsSettings, *, clock: Clock | None = None) -> Wiring:
             for name, method in connected.items()
         },
         payouts={each.capabilities.carrier: each for each in connected.values() if isinstance(each, PayoutReader)},
-        pages=Pages(folders=[HERE / "charges" / "templates", HERE / "notices" / "templates"], words=[HERE / "words"]),
+        pages=Pages(folders=[HERE / each / "templates" for each in SLICES_WITH_PAGES], words=[HERE / "words"]),
         sign_in=SignIn(
             service="payments",
             verifier=Verifier.from_folder(settings.trusted_keys_dir or Path("/nonexistent"), audience="payments"),

@@ -46,12 +46,12 @@ async def post_refund(
     if holds_card_number(wanted.reason):
         raise CardNumberRefused
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        kept = await idempotency.claim(tx, scope=f"refunds:{charge_id}", key=key, body=await request.body(), at=at)
-        if kept is not None:
-            return dict(kept.answer)
         charge = await charges.find(tx, charge_id)
         if charge is None or (principal.role is Role.SERVICE and principal.name != charge.caller):
             raise UnknownCharge
+        kept = await idempotency.claim(tx, scope=f"refunds:{charge_id}", key=key, body=await request.body(), at=at)
+        if kept is not None:
+            return dict(kept.answer)
         amount = Yen(wanted.amount) if wanted.amount else await actions.left_of(tx, charge_id) or charge.amount
         refund = await actions.request(
             tx,

@@ -107,6 +107,15 @@ def test_a_system_does_not_see_the_shop_s_charges(desk, system):
     assert slug(system.get(f"/v1/charges/{charge['id']}")) == (404, "unknown-charge")
 
 
+def test_another_s_refund_is_not_told_under_its_own_key(desk, system, other):
+    charge = system.open()
+    desk.till.pay(charge["checkout_url"])
+    assert desk.till.captured(charge["id"])
+    address, body = f"/v1/charges/{charge['id']}/refunds", {"amount": 1, "reason": "x"}
+    assert system.post(address, body, key="guessed").status_code == 201
+    assert slug(other.post(address, body, key="guessed")) == (404, "unknown-charge")
+
+
 def test_a_list_holds_the_system_s_own_charges_newest_first_page_by_page(desk):
     alone = desk.make()
     references = [f"L-{number}" for number in range(5)]
