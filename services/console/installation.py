@@ -130,6 +130,7 @@ class Installation:
             folder.mkdir(exist_ok=True)
             self._key_pair(folder / "momiji_service_key", service)
             _write_once(folder / "momiji_session_key", secrets.token_urlsafe(48))
+        _write_once(self.secrets / "payments" / "momiji_payments_data_keys", json.dumps([secrets.token_urlsafe(48)]))
         _write_once(self.secrets / "ticketing" / "momiji_order_key_secret", secrets.token_urlsafe(48))
         _write_once(self.secrets / "ticketing" / "momiji_ticket_signing_key", secrets.token_hex(32))
         if not self.staff_file.exists():

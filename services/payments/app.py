@@ -19,8 +19,11 @@ from payments.messages import routes as message_routes
 from payments.notices import pages as notice_pages
 from payments.notices import routes as notice_routes
 from payments.payouts import routes as payout_routes
+from payments.refunds import pages as refund_pages
 from payments.refunds import routes as refund_routes
 from payments.settings import PaymentsSettings
+from payments.transfer_files import pages as transfer_file_pages
+from payments.transfers import pages as transfer_pages
 from payments.wiring import Wiring, wire
 
 
@@ -58,6 +61,9 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
     app.include_router(notice_routes.router)
     app.include_router(notice_pages.router)
     app.include_router(charge_pages.router)
+    app.include_router(refund_pages.router)
+    app.include_router(transfer_pages.router)
+    app.include_router(transfer_file_pages.router)
     mount_assets(app)
     mount_problem_pages(app, wired.pages)
     return app

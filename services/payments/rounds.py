@@ -16,6 +16,9 @@ from payments.methods.protocol import Away
 from payments.notices import actions as notices
 from payments.refunds import actions as refund_actions
 from payments.refunds import store as refund_rows
+from payments.transfer_files import actions as transfer_files
+from payments.transfers import actions as transfers
+from payments.transfers import store as transfer_rows
 from payments.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -115,9 +118,24 @@ async def move_refunds(wired: Wiring) -> int:
 async def _refund(wired: Wiring, refund_id: UUID) -> None:
     async with wired.database.transaction("refunds") as tx:
         refund = await refund_rows.find(tx, refund_id)
+        transfer = await transfer_rows.find(tx, refund_id)
         attempt = None if refund is None else await charge_rows.attempt(tx, refund.attempt_id)
     if attempt is not None:
-        await refund_actions.move_on(wired.database, wired.method(attempt.method), refund_id, at=wired.clock.now())
+        method, at = wired.method(attempt.method), wired.clock.now()
+        if transfer is not None:
+            await transfers.move_on(wired.database, method, wired.data_keys, refund_id, at=at)
+            return
+        await refund_actions.move_on(wired.database, method, refund_id, at=at)
+
+
+async def tidy_transfers(wired: Wiring) -> int:
+    """Settle what our bank has transferred; forget and seal anew what people left lying."""
+    at = wired.clock.now()
+    settled = await transfer_files.settle_done(wired.database, at=at)
+    await transfer_files.tidy(wired.database, wired.data_keys, at=at)
+    await transfers.forget_idle(wired.database, at=at)
+    await transfers.reseal(wired.database, wired.data_keys)
+    return settled
 
 
 async def _together(tasks: list[Awaitable[object]]) -> None:

@@ -24,9 +24,13 @@ from payments.health.guard import Guarded
 from payments.methods import connect_all
 from payments.methods.protocol import Method, PayoutReader
 from payments.settings import PaymentsSettings
+from payments.transfers.account import kana
+from payments.transfers.model import Route
+from payments.transfers.sealing import Keyring
+from payments.transfers.zengin import Payer
 
 HERE = Path(__file__).parent
-SLICES_WITH_PAGES = ("charges", "collecting", "notices")
+SLICES_WITH_PAGES = ("charges", "collecting", "notices", "refunds", "transfers", "transfer_files")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Wiring:
     payouts: Mapping[str, PayoutReader]  # by the provider's name
     pages: Pages
     sign_in: SignIn
+    data_keys: Keyring
+    payer: Payer | None  # our own account for transfer files
 
     def method(self, name: str) -> Method:
         """Return a method by its name; raise MethodUnknown."""
@@ -88,7 +94,13 @@ class Wiring:
     @property
     def bank_account_needed(self) -> frozenset[str]:
         """The methods whose refunds go to a bank account."""
-        return frozenset(name for name, method in self.methods.items() if method.capabilities.refund == "bank_account")
+        return frozenset(name for name, method in self.methods.items() if method.capabilities.refund != "provider")
+
+    def refund_route(self, method: str) -> Route:
+        """Return how a refund to a bank account leaves: by the method's agency, or by our own bank's file."""
+        known = self.methods.get(method)
+        own = known is None or known.capabilities.refund == "transfer"
+        return "file" if own or method in self.settings.refunds_by_own_transfer else "agency"
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -102,6 +114,34 @@ def wiring_of(request: Request) -> Wiring:
     found = request.app.state.wiring
     assert isinstance(found, Wiring)  # noqa: S101 - app.py makes it before the first request
     return found
+
+
+def _payer(settings: PaymentsSettings, methods: Mapping[str, Method]) -> Payer | None:
+    """Return our own account for transfer files. Raises ValueError where real money needs it and it is not set."""
+    carried = [name for name, method in methods.items() if method.capabilities.refund == "transfer"]
+    wanted = [*carried, *settings.refunds_by_own_transfer]
+    said = settings
+    if not said.transfer_consignor_code:
+        if not wanted:
+            return None
+        if said.production:
+            raise ValueError(f"Refunds of {wanted[0]} go by our own bank: set the MOMIJI_TRANSFER_… settings.")
+        return Payer("0000000001", "ﾓﾐｼﾞ ﾚﾝｼﾕｳ", "0000", "", "000", "", "normal", "0000001")  # for practice
+    names = [kana(each) for each in (said.transfer_consignor_name, said.transfer_bank_name, said.transfer_branch_name)]
+    consignor, bank, branch = names
+    complete = said.transfer_bank_code and said.transfer_branch_code and said.transfer_account_number
+    if not consignor or bank is None or branch is None or not complete:
+        raise ValueError("The MOMIJI_TRANSFER_… settings are not complete; names are written in katakana.")
+    return Payer(
+        said.transfer_consignor_code,
+        consignor[:40].rstrip(),
+        said.transfer_bank_code,
+        bank[:15].rstrip(),
+        said.transfer_branch_code,
+        branch[:15].rstrip(),
+        said.transfer_account_kind,
+        said.transfer_account_number,
+    )
 
 
 def wire(settings: PaymentsSettings, *, clock: Clock | None = None) -> Wiring:
@@ -121,6 +161,8 @@ def wire(settings: PaymentsSettings, *, clock: Clock | None = None) -> Wiring:
         },
         payouts={each.capabilities.carrier: each for each in connected.values() if isinstance(each, PayoutReader)},
         pages=Pages(folders=[HERE / each / "templates" for each in SLICES_WITH_PAGES], words=[HERE / "words"]),
+        data_keys=Keyring([each.get_secret_value() for each in settings.payments_data_keys]),
+        payer=_payer(settings, connected),
         sign_in=SignIn(
             service="payments",
             verifier=Verifier.from_folder(settings.trusted_keys_dir or Path("/nonexistent"), audience="payments"),

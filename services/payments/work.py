@@ -67,6 +67,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
                 _loop("messages", lambda: rounds.read_messages(wired), woken[messages.MESSAGE_CHANNEL], stop)
             )
             group.create_task(_loop("attempts", lambda: rounds.ask_providers(wired), None, stop))
+            group.create_task(_loop("transfers", lambda: rounds.tidy_transfers(wired), None, stop))
             group.create_task(_loop("deadlines", lambda: rounds.end_what_is_over(wired), None, stop))
             group.create_task(_loop("notices", lambda: rounds.make_notices(wired), woken[NOTICE_CHANNEL], stop))
             group.create_task(_loop("callbacks", courier.round, woken[CALLBACK_CHANNEL], stop))

@@ -198,6 +198,7 @@ def secrets(tmp_path):
         "service_key": "a real key",
         "session_key": "s" * 48,
         "order_key_secret": "o" * 48,
+        "payments_data_keys": f'["{"d" * 48}"]',
         "ticket_signing_key": "0" * 64,
         "stripe_secret_key": "sk_live_1",
         "stripe_webhook_secrets": '["whsec_1"]',

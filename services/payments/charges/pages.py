@@ -19,9 +19,6 @@ from payments.charges import actions, store
 from payments.charges.actions import Asked
 from payments.charges.model import AlreadyPaid, Attempt, Charge, UnknownCharge
 from payments.charges.reasons import reason_of
-from payments.methods.protocol import BankAccount, RefusedError
-from payments.refunds import actions as refund_actions
-from payments.refunds import store as refunds
 from payments.wiring import Wiring, wiring_of
 
 router = APIRouter(include_in_schema=False)
@@ -159,60 +156,3 @@ async def begin(wiring: Wiring, charge: Charge, method_name: str, *, at: datetim
         await wiring.method(former.method).expire(former)
     if prepared.attempt is not None:
         await actions.open_attempt(wiring.database, method, prepared.charge, prepared.attempt, at=wiring.clock.now())
-
-
-@router.get("/pay/{charge_id}/refund")
-async def refund_page(request: Request, charge_id: UUID, problem: str = "") -> Response:
-    """Ask for the bank account that a Pay-easy refund goes to."""
-    wiring = wiring_of(request)
-    try:
-        charge, _ = await charge_with_attempt(request, charge_id)
-        async with wiring.database.transaction(correlation_id.get()) as tx:
-            waiting = await refunds.of_charge(tx, charge_id)
-    except Refusal as refusal:
-        return wiring.pages.refusal(request, refusal)
-    return wiring.pages.render(request, "refund.html", charge=charge, refunds=waiting, problem=bool(problem))
-
-
-@router.post("/pay/{charge_id}/refund")
-async def refund_form(request: Request, charge_id: UUID) -> Response:
-    """Pass the bank account on to the provider; nothing of it is kept or logged."""
-    wiring = wiring_of(request)
-    try:
-        SignIn.require_own_page(request)
-        charge, _ = await charge_with_attempt(request, charge_id)
-        form = {name: str(value).strip() for name, value in (await request.form()).items()}
-        account = BankAccount(
-            holder_kana=form.get("holder_kana", "")[:60],
-            bank_name=form.get("bank_name", "")[:60],
-            bank_code=form.get("bank_code", ""),
-            branch_name=form.get("branch_name", "")[:60],
-            branch_code=form.get("branch_code", ""),
-            kind="checking" if form.get("kind") == "checking" else "normal",
-            number=form.get("number", ""),
-        )
-        if not _plausible(account):
-            return RedirectResponse(f"/pay/{charge_id}/refund?problem=1", status_code=SEE_OTHER)
-        async with wiring.database.transaction(correlation_id.get()) as tx:
-            waiting = [r for r in await refunds.of_charge(tx, charge_id) if r.state == "needs_bank_account"]
-        for refund in waiting:
-            await refund_actions.send_to_account(
-                wiring.database, wiring.method(charge.method), refund.id, account, at=wiring.clock.now()
-            )
-    except RefusedError:
-        return RedirectResponse(f"/pay/{charge_id}/refund?problem=1", status_code=SEE_OTHER)
-    except Refusal as refusal:
-        return wiring.pages.refusal(request, refusal)
-    return RedirectResponse(f"/pay/{charge_id}/refund", status_code=SEE_OTHER)
-
-
-def _plausible(account: BankAccount) -> bool:
-    return (
-        account.bank_code.isdecimal()
-        and len(account.bank_code) == 4  # noqa: PLR2004 - 金融機関コード
-        and account.branch_code.isdecimal()
-        and len(account.branch_code) == 3  # noqa: PLR2004 - 支店コード
-        and account.number.isdecimal()
-        and len(account.number) == 7  # noqa: PLR2004 - 口座番号
-        and bool(account.holder_kana and account.bank_name and account.branch_name)
-    )

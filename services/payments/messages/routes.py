@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from kernel.refusals import Malformed, NotFound
 from kernel.telemetry import correlation_id
 from payments.messages import store
+from payments.transfers.account import without_accounts
 from payments.wiring import wiring_of
 
 _PLAIN = re.compile(r"^[A-Za-z0-9_.:-]{1,255}$")
@@ -18,7 +19,7 @@ router = APIRouter(tags=["webhooks"])
 
 @router.post("/v1/webhooks/{method}")
 async def webhook(request: Request, method: str) -> Response:
-    """Verify a message, keep it as it came, acknowledge it; a repeat is acknowledged too."""
+    """Verify a message, keep it as it came but for bank accounts, acknowledge it; a repeat is acknowledged too."""
     wiring = wiring_of(request)
     adapter = wiring.methods.get(method)
     if adapter is None:
@@ -33,6 +34,7 @@ async def webhook(request: Request, method: str) -> Response:
         raise Malformed(problem="the message is not one of this provider's") from unreadable
     if not (_PLAIN.match(event.event_id) and _PLAIN.match(event.reference or "-")):
         raise Malformed(problem="no provider writes such an id")
+    kept = without_accounts(body)
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        await store.keep(tx, method=method, event_id=event.event_id, reference=event.reference, body=body, at=at)
+        await store.keep(tx, method=method, event_id=event.event_id, reference=event.reference, body=kept, at=at)
     return Response(status_code=200)

@@ -28,7 +28,8 @@ class Capabilities:
     `page`: where the payer pays: at the provider ('redirect'), by a code ('code') or by numbers ('numbers').
     `reopens`: the same call again gives the same thing back (an idempotency key), so that a lost answer can be had
     again; otherwise another attempt is made.
-    `refund`: by the provider ('provider') or to a bank account that the payer names ('bank_account').
+    `refund`: by the provider ('provider'), or to a bank account that the payer names: the provider transfers it
+    ('bank_account'), or we do by our own bank ('transfer').
     `provider`: who carries it, where that is another name; methods of one provider read each other's messages.
     `reversible`: a bank may take a payment back after it was told of (Pay-easy 取消), so paid ones are asked about too.
     """
@@ -39,7 +40,7 @@ class Capabilities:
     amount_max: Yen
     page: Literal["redirect", "code", "numbers"]
     reopens: bool
-    refund: Literal["provider", "bank_account"]
+    refund: Literal["provider", "bank_account", "transfer"]
     reversible: bool = False
     provider: str = ""
 
@@ -82,7 +83,7 @@ class RefundWanted:
 
 @dataclass(frozen=True, slots=True)
 class BankAccount:
-    """Where money of Pay-easy goes back to. It passes through; it is never kept."""
+    """Where money of Pay-easy goes back to. It is kept sealed only, and purged once the money has left."""
 
     holder_kana: str
     bank_name: str

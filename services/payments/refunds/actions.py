@@ -19,9 +19,10 @@ from payments.charges import actions as charges
 from payments.charges import facts
 from payments.charges import store as charge_rows
 from payments.charges.model import OPENING, ZERO, Attempt, Charge, Part
-from payments.methods.protocol import BankAccount, Method, RefundFinding, RefundWanted, RefusedError
+from payments.methods.protocol import Method, RefundFinding, RefundWanted
 from payments.refunds import store
 from payments.refunds.store import Refund, RefundState
+from payments.transfers import store as transfers
 
 # Why a provider may refuse a refund for good, by the word of its adapter, as the history says it.
 REFUND_PROBLEMS = {"refund_limit": "refund_limit", "not_refundable": "refund_too_late"}
@@ -88,6 +89,8 @@ async def request(
         polls=0,
     )
     await store.add(tx, refund, next_poll_at=None if by_account else at)
+    if by_account:
+        await transfers.add(tx, refund_id=refund.id, charge_id=charge.id, amount=amount, at=at)
     await charge_rows.note(tx, charge.id, "refund_requested", amount=amount, reason=reason, at=at)
     return refund
 
@@ -161,26 +164,6 @@ async def move_on(database: Database, method: Method, refund_id: UUID, *, at: da
     return await conclude(database, refund_id, finding, at=at)
 
 
-async def send_to_account(
-    database: Database, method: Method, refund_id: UUID, account: BankAccount, *, at: datetime
-) -> None:
-    """Pass a bank account on to the provider; it is not kept. Raises RefusedError with the provider's words.
-
-    An answer that is lost is asked for by the worker; if the request never arrived, the form comes back.
-    """
-    wanted = await _wanted(database, refund_id, mark_from="needs_bank_account", at=at)
-    if wanted is None or wanted[0].state != "needs_bank_account":
-        return
-    refund, attempt = wanted
-    asked = RefundWanted(refund.id, attempt, refund.amount, refund.provider_id, refund.requested_at)
-    try:
-        finding = await method.refund(asked, account)
-    except RefusedError:
-        await conclude(database, refund_id, RefundFinding("not_there"), at=at)
-        raise
-    await conclude(database, refund_id, finding, at=at)
-
-
 async def _wanted(
     database: Database, refund_id: UUID, *, mark_from: RefundState, at: datetime
 ) -> tuple[Refund, Attempt] | None:
@@ -198,35 +181,58 @@ async def _wanted(
 async def conclude(database: Database, refund_id: UUID, finding: RefundFinding, *, at: datetime) -> str:
     """Write down what the provider said of a refund; a settled or failed one is published once."""
     async with database.transaction("refund") as tx:
-        known = await store.find(tx, refund_id)
-        charge = None if known is None else await charge_rows.find(tx, known.charge_id, lock=True)
-        refund = None if charge is None else await store.find(tx, refund_id, lock=True)
-        if charge is None or refund is None or refund.state in {"settled", "failed"}:
-            return "unchanged"
-        later = at + STEPS[min(refund.polls, len(STEPS) - 1)]
-        newer = replace(refund, polls=refund.polls + 1, provider_id=finding.provider_id or refund.provider_id)
-        match finding.state:
-            case "settled" | "failed":
-                newer = replace(newer, state=finding.state)
-                await store.save(tx, newer, next_poll_at=None, finished_at=at, problem=finding.problem)
-                await _publish(tx, refund.id, charge, refund.amount, finding, at=at)
-                await _note_end(tx, charge, refund, finding, at=at)
-            case "pending":
-                newer = replace(newer, state="sent")
-                await store.save(tx, newer, next_poll_at=later, finished_at=None)
-            case "not_there":
-                # Only a bank transfer says so: it never arrived, or its account was refused. The payer is asked again.
-                await store.save(tx, replace(newer, state="needs_bank_account"), next_poll_at=None, finished_at=None)
-            case "no_answer":
-                if finding.retry_at is not None:  # Nobody was asked, so it counts as no try.
-                    newer = replace(newer, polls=refund.polls)
-                await store.save(tx, newer, next_poll_at=finding.retry_at or later, finished_at=None)
-            case "not_sent":
-                newer = replace(refund, state="requested")
-                await store.save(tx, newer, next_poll_at=finding.retry_at or later, finished_at=None)
-            case _:
-                assert_never(finding.state)
-        return finding.state
+        return await conclude_within(tx, refund_id, finding, at=at)
+
+
+async def conclude_within(tx: Transaction, refund_id: UUID, finding: RefundFinding, *, at: datetime) -> str:
+    """Do what `conclude` does as a part of a larger transaction."""
+    known = await store.find(tx, refund_id)
+    charge = None if known is None else await charge_rows.find(tx, known.charge_id, lock=True)
+    refund = None if charge is None else await store.find(tx, refund_id, lock=True)
+    if charge is None or refund is None or refund.state in {"settled", "failed"}:
+        return "unchanged"
+    later = at + STEPS[min(refund.polls, len(STEPS) - 1)]
+    newer = replace(refund, polls=refund.polls + 1, provider_id=finding.provider_id or refund.provider_id)
+    match finding.state:
+        case "settled" | "failed":
+            newer = replace(newer, state=finding.state)
+            await store.save(tx, newer, next_poll_at=None, finished_at=at, problem=finding.problem)
+            await _publish(tx, refund.id, charge, refund.amount, finding, at=at)
+            await _note_end(tx, charge, refund, finding, at=at)
+        case "pending":
+            newer = replace(newer, state="sent")
+            await store.save(tx, newer, next_poll_at=later, finished_at=None)
+        case "not_there":
+            # Only a bank transfer says so: it never arrived. An account is asked for again, or is at hand still.
+            await store.save(tx, replace(newer, state="needs_bank_account"), next_poll_at=None, finished_at=None)
+        case "no_answer":
+            if finding.retry_at is not None:  # Nobody was asked, so it counts as no try.
+                newer = replace(newer, polls=refund.polls)
+            await store.save(tx, newer, next_poll_at=finding.retry_at or later, finished_at=None)
+        case "not_sent":
+            newer = replace(refund, state="requested")
+            await store.save(tx, newer, next_poll_at=finding.retry_at or later, finished_at=None)
+        case _:
+            assert_never(finding.state)
+    return finding.state
+
+
+async def wait_again(tx: Transaction, refund: Refund, state: RefundState, *, at: datetime) -> None:
+    """Put a locked refund that never reached its agency back: to be sent soon, or waiting for people."""
+    newer = replace(refund, state=state, polls=refund.polls + 1)
+    soon = at + STEPS[min(refund.polls, len(STEPS) - 1)] if state == "requested" else None
+    await store.save(tx, newer, next_poll_at=soon, finished_at=None)
+
+
+async def mark_sent(tx: Transaction, refund: Refund, *, at: datetime) -> None:
+    """Mark a locked refund as sent before it is, so that after a crash the agency is asked first."""
+    await store.save(tx, replace(refund, state="sent"), next_poll_at=at + OPENING, finished_at=None)
+
+
+async def release(tx: Transaction, refund: Refund, *, at: datetime) -> None:
+    """Let the worker send a locked refund that people have approved."""
+    await store.save(tx, replace(refund, state="requested", polls=0), next_poll_at=at, finished_at=None)
+    await tx.wake(store.REFUND_CHANNEL)
 
 
 async def _note_end(tx: Transaction, charge: Charge, refund: Refund, finding: RefundFinding, *, at: datetime) -> None:

@@ -140,6 +140,7 @@ class PayEasyKomoju:
             "branch_number": account.branch_code,
             "account_type": account.kind,
             "account_number": account.number,
+            "description": str(wanted.id),
         }
         path = f"/payments/{wanted.attempt.provider_id}/refund_request"
         # A corrected account is another request: KOMOJU refuses the same key with another body.
@@ -157,7 +158,8 @@ class PayEasyKomoju:
         if status != httpx.codes.OK:
             return RefundFinding("no_answer")
         for request in answer.get("refund_requests", []):
-            if wanted.provider_id in {None, request.get("id")}:
+            # One payment may have several: where the answer with the id was lost, ours is known by its description.
+            if wanted.provider_id == request.get("id") or request.get("description") == str(wanted.id):
                 match request.get("status"):
                     case "approved" | "completed" | "refunded":
                         return RefundFinding("settled", request.get("id"))

@@ -1,0 +1,1 @@
+"""Transfer files: many approved transfers in one Zengin file, and what the bank made of it."""

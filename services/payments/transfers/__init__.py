@@ -1,0 +1,1 @@
+"""Transfers: refunds to a bank account, checked by one person and approved by another."""
