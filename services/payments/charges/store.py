@@ -42,10 +42,11 @@ async def of_caller(
 ) -> list[Charge]:
     """Return a caller's charges, newest first (their ids sort by time), of one reference if given."""
     rows = await tx.execute(
-        "SELECT * FROM charges WHERE caller = :caller AND (:reference = '' OR reference = :reference) "
+        # One statement for each wish, so that either finds its index.
+        f"SELECT * FROM charges WHERE caller = :caller {'AND reference = :reference ' if reference else ''}"
         "AND (CAST(:before AS uuid) IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+        **({"reference": reference} if reference else {}),
         caller=caller,
-        reference=reference,
         before=before,
         limit=limit,
     )

@@ -36,6 +36,13 @@ KINDS: dict[str, Kind] = {
 READERS = (Role.SERVICE, Role.ACCOUNTING, Role.AUDITOR)
 LIST_MAX = 200
 RESULT = ("row", "reference", "amount", "description", "expires_at", "checkout_url", "status", "problem")
+FILE = {
+    "requestBody": {
+        "required": True,
+        "description": f"One notice in each row: {', '.join(model.COLUMNS)}.",
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in KINDS},
+    }
+}
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 TO_CP932 = str.maketrans({"〜": "～", "−": "－", "‖": "∥"})  # 〜−‖: what Windows means by these
 
@@ -53,7 +60,7 @@ class LargerFiles:
         await self._app(scope, receive, send)
 
 
-@router.post(PATH, status_code=202, response_model=None)
+@router.post(PATH, status_code=202, response_model=None, openapi_extra=FILE)
 async def post_batch(
     request: Request, idempotency_key: Annotated[str | None, Header()] = None
 ) -> dict[str, Any] | Response:

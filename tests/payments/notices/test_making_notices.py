@@ -233,3 +233,28 @@ def test_a_page_of_the_shop_still_leads_back_to_the_order(desk):
     text = desk.till.client.get(charge["checkout_url"]).text
     assert "注文に戻る" in text
     assert "/method" not in text
+
+
+def test_a_way_to_pay_that_is_away_says_so_and_cannot_be_pressed(desk, system, notice):
+    desk.till.rows(
+        "INSERT INTO breakers (method, operation, state, trouble, until, pauses) "
+        "VALUES ('paypay', 'open', 'open', 'maintenance', now() + interval '1 hour', 1) "
+        "ON CONFLICT (method, operation) DO UPDATE SET state = 'open', trouble = 'maintenance', until = now() + interval '1 hour', pauses = 1"
+    )
+    try:
+        text = page(system, notice, **{"Accept-Language": "en"}).text
+        assert re.search(r'value="paypay"[^>]* disabled', text)
+        assert "Not available right now" in text
+        assert not re.search(r'value="stripe_card"[^>]* disabled', text)
+    finally:
+        desk.till.rows("UPDATE breakers SET state = 'closed', trouble = NULL, until = NULL, pauses = 0, failures = 0")
+
+
+def test_more_time_opens_a_notice_again_under_its_reference(desk, system, notice):
+    desk.till.rows("UPDATE charges SET expires_at = now() - interval '1 hour' WHERE id = %s", UUID(notice["id"]))
+    assert eventually(lambda: system.get(f"/v1/charges/{notice['id']}").json()["status"] == "expired")
+    again = system.ask(reference=notice["reference"], method="")
+    assert (again.status_code, again.json()["status"], again.json()["id"]) == (200, "pending", notice["id"])
+    choose(system, notice, "payeasy_komoju")
+    desk.till.pay(notice["checkout_url"])
+    assert desk.till.captured(notice["id"])
