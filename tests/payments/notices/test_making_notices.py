@@ -239,7 +239,8 @@ def test_a_way_to_pay_that_is_away_says_so_and_cannot_be_pressed(desk, system, n
     desk.till.rows(
         "INSERT INTO breakers (method, operation, state, trouble, until, pauses) "
         "VALUES ('paypay', 'open', 'open', 'maintenance', now() + interval '1 hour', 1) "
-        "ON CONFLICT (method, operation) DO UPDATE SET state = 'open', trouble = 'maintenance', until = now() + interval '1 hour', pauses = 1"
+        "ON CONFLICT (method, operation) DO UPDATE "
+        "SET state = 'open', trouble = 'maintenance', until = now() + interval '1 hour', pauses = 1"
     )
     try:
         text = page(system, notice, **{"Accept-Language": "en"}).text
