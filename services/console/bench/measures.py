@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import httpx
 
+from console.bench.charging import charges
 from console.bench.load import Load, percentile, post, send_all
 from console.bench.place import BenchPlace
 from console.installation import CannotStartError
@@ -188,7 +189,13 @@ def _stream(place: BenchPlace, kind: Literal["postgres", "kafka"]) -> Result:
     }
 
 
-ALL: Mapping[str, Measure] = {"orders": orders, "scans": scans, "captured": captured, "stream": stream}
+ALL: Mapping[str, Measure] = {
+    "orders": orders,
+    "scans": scans,
+    "captured": captured,
+    "charges": charges,
+    "stream": stream,
+}
 
 
 def _row(name: str, load: Load) -> dict[str, object]:
