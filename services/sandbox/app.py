@@ -1,4 +1,4 @@
-"""The sandbox's app: Stripe, PayPay and KOMOJU on one port, the payer's pages, payers, faults and books."""
+"""The sandbox's app: the providers' stand-ins on one port, the payer's pages, payers, faults and books."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from kernel.clock import Clock, SystemClock
 from sandbox import pages
 from sandbox.books import routes as books
 from sandbox.faults import routes as faults
+from sandbox.gmopg import pages as gmopg_pages
+from sandbox.gmopg import routes as gmopg
 from sandbox.komoju import pages as komoju_pages
 from sandbox.komoju import routes as komoju
 from sandbox.payers import routes as payers
@@ -26,9 +28,9 @@ from sandbox.wiring import Later, in_real_time, wire
 
 DESCRIPTION = """Stand-ins of the payment providers, for practice and tests: no real money moves.
 
-Stripe answers below /stripe/v1, PayPay below /paypay/v2, KOMOJU below /komoju/api/v1, each with its own
-authentication, strictness and error shapes (see the providers' documentation). What is listed here are the
-sandbox's own addresses."""
+Stripe answers below /stripe/v1, PayPay below /paypay/v2, KOMOJU below /komoju/api/v1, another Pay-easy agency
+below /gmopg/payment, each with its own authentication, strictness and error shapes (see the providers'
+documentation). What is listed here are the sandbox's own addresses."""
 
 
 def create_app(
@@ -59,6 +61,8 @@ def create_app(
         paypay.router,
         komoju_pages.router,
         komoju.router,
+        gmopg_pages.router,
+        gmopg.router,
     ):
         app.include_router(router)
 

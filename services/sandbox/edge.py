@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from fastapi import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from kernel.refusals import TooLarge
 from sandbox.faults.model import REQUEST_KINDS
@@ -42,10 +42,10 @@ async def with_faults(  # noqa: PLR0911 - one return for each fault
     operation: str,
     act: Callable[[float], Awaitable[Response]],
     *,
-    error: Callable[[], JSONResponse],
-    maintenance: Callable[[], JSONResponse],
-    too_many: Callable[[], JSONResponse],
-    unauthorized: Callable[[], JSONResponse],
+    error: Callable[[], Response],
+    maintenance: Callable[[], Response],
+    too_many: Callable[[], Response],
+    unauthorized: Callable[[], Response],
 ) -> Response:
     """Do a request as the waiting faults want it: not, slowly, or with its answer lost.
 

@@ -70,6 +70,7 @@ async def index(request: Request) -> Response:
         sessions=sandbox.stripe.store.sessions.newest(RECENT_MAX),
         codes=sandbox.paypay.store.codes.newest(RECENT_MAX),
         payments=sandbox.komoju.store.payments.newest(RECENT_MAX),
+        trades=[each for each in sandbox.gmopg.store.trades.newest(RECENT_MAX) if each.receipt_no],
         faults=sandbox.faults.waiting(),
         undelivered=sandbox.sender.waiting,
     )

@@ -46,6 +46,7 @@ class SandboxSettings(BaseSettings):
     stripe_webhook_url: str = ""  # default: <payments>/v1/webhooks/stripe_card
     paypay_webhook_url: str = ""
     komoju_webhook_url: str = ""
+    gmopg_webhook_url: str = ""
     webhook_retry_seconds_min: float = Field(default=0.5, gt=0)
     # Real providers pause for hours; a person at a demo does not.
     webhook_retry_seconds_max: float = Field(default=10.0, gt=0)
@@ -69,6 +70,11 @@ class SandboxSettings(BaseSettings):
     komoju_fee_basis_points: int = Field(default=275, ge=0, le=10_000)
     komoju_refund_seconds: float = Field(default=0.5, ge=0)
 
+    gmopg_shop_id: str = "tshop00000001"
+    gmopg_shop_pass: SecretStr = SecretStr("sandboxpas")
+    gmopg_deadline_seconds: int = Field(default=60 * 86_400, ge=1)  # beyond which no numbers live
+    gmopg_fee_basis_points: int = Field(default=250, ge=0, le=10_000)
+
     payer_hosts: tuple[str, ...] = ()  # hosts beyond loopback that POST /payers may fetch
     timeout_fault_seconds: float = Field(default=60.0, gt=0)
 
@@ -82,13 +88,19 @@ class SandboxSettings(BaseSettings):
         return self
 
     def webhook_url(self, provider: str) -> str:
-        """Return where a provider ("stripe", "paypay" or "komoju") sends its webhooks."""
+        """Return where a provider ("stripe", "paypay", "komoju" or "gmopg") sends its webhooks."""
         given = {
             "stripe": self.stripe_webhook_url,
             "paypay": self.paypay_webhook_url,
             "komoju": self.komoju_webhook_url,
+            "gmopg": self.gmopg_webhook_url,
         }[provider]
-        method = {"stripe": "stripe_card", "paypay": "paypay", "komoju": "payeasy_komoju"}[provider]
+        method = {
+            "stripe": "stripe_card",
+            "paypay": "paypay",
+            "komoju": "payeasy_komoju",
+            "gmopg": "payeasy_gmopg",
+        }[provider]
         base = self.payments_internal_url or self.payments_url
         return given or f"{base.rstrip('/')}/v1/webhooks/{method}"
 

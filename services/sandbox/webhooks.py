@@ -22,6 +22,7 @@ AT_ONCE_MAX = 16
 HELD_BACK_SECONDS = 2.0
 ACCEPTED_MIN, ACCEPTED_END = 200, 300
 PAYPAY_TRIES_MAX = 3
+UNDERSTOOD = {"gmopg": "0"}  # what the answer has to say, where the status alone is not enough
 PAYPAY_RETRY_SECONDS = 0.3
 PAYPAY_TIMEOUT_SECONDS = 2.0
 TIMEOUT_SECONDS = 10.0
@@ -46,7 +47,7 @@ Sign = Callable[[Delivery, int], Mapping[str, str]]
 class Sender:
     """Sends webhooks until they are accepted: each provider as it really does.
 
-    Stripe and KOMOJU try again with growing pauses, also after a restart. PayPay tries three times
+    Stripe, KOMOJU and the second agency try again with growing pauses, also after a restart. PayPay tries three times
     within a second and then drops the notification.
     """
 
@@ -142,5 +143,8 @@ class Sender:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             log.info("a webhook was not taken", extra={"provider": delivery.provider, "problem": str(problem)})
+            return False
+        understood = UNDERSTOOD.get(delivery.provider)
+        if understood is not None and answer.text.strip() != understood:
             return False
         return ACCEPTED_MIN <= answer.status_code < ACCEPTED_END

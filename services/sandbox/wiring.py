@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from kernel.clock import Clock
 from sandbox.faults.model import Faults
+from sandbox.gmopg.actions import GmopgDesk
+from sandbox.gmopg.actions import sign as sign_gmopg
 from sandbox.idempotency import Answers
 from sandbox.journal import Journal
 from sandbox.komoju.actions import KomojuDesk
@@ -36,6 +38,7 @@ class Sandbox:
     stripe: StripeDesk
     paypay: PayPayDesk
     komoju: KomojuDesk
+    gmopg: GmopgDesk
 
     def start(self) -> None:
         """Read the journal and take up what was under way; needs a running event loop."""
@@ -43,6 +46,7 @@ class Sandbox:
         self.sender.start()
         self.stripe.start()
         self.komoju.start()
+        self.gmopg.start()
 
     async def stop(self) -> None:
         """Stop sending and let go of the journal."""
@@ -74,6 +78,7 @@ def wire(settings: SandboxSettings, clock: Clock, later: Later = in_real_time) -
             "stripe": lambda delivery, at: sign_stripe(stripe_secrets, delivery, at),
             "paypay": lambda _delivery, _at: {},  # PayPay does not sign: a notification is a hint, never proof.
             "komoju": lambda delivery, _at: sign_komoju(komoju_secret, delivery),
+            "gmopg": sign_gmopg,  # Not signed either.
         },
     )
     return Sandbox(
@@ -88,4 +93,5 @@ def wire(settings: SandboxSettings, clock: Clock, later: Later = in_real_time) -
         stripe=StripeDesk(settings, clock, journal, sender, later),
         paypay=PayPayDesk(settings, clock, journal, sender),
         komoju=KomojuDesk(settings, clock, journal, sender, later),
+        gmopg=GmopgDesk(settings, clock, journal, sender, later),
     )

@@ -20,6 +20,7 @@ from sandbox.app import create_app
 from sandbox.settings import SandboxSettings
 
 PATIENCE_SECONDS = 5.0
+METHODS = {"stripe": "stripe_card", "paypay": "paypay", "komoju": "payeasy_komoju", "gmopg": "payeasy_gmopg"}
 
 
 @pytest.fixture(name="free_port")
@@ -61,9 +62,10 @@ class Catcher:
     caught: list = field(default_factory=list)
     refusals_left: int = 0
     page: str = ""
+    says: bytes = b"0"  # what one agency takes for "understood"
 
     def of(self, provider):
-        method = {"stripe": "stripe_card", "paypay": "paypay", "komoju": "payeasy_komoju"}[provider]
+        method = METHODS[provider]
         return [each for each in self.caught if each.path == f"/v1/webhooks/{method}"]
 
     def events(self, provider, kind=None):
@@ -88,8 +90,9 @@ def catcher():
             else:
                 catcher.caught.append(Caught(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 self.send_response(200)
-            self.send_header("content-length", "0")
+            self.send_header("content-length", str(len(catcher.says)))
             self.end_headers()
+            self.wfile.write(catcher.says)
 
         def do_GET(self):
             if self.path.startswith("/redirect"):

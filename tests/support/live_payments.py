@@ -26,6 +26,7 @@ from sandbox.app import create_app as create_sandbox
 from sandbox.settings import SandboxSettings
 
 PATIENCE_SECONDS = 15.0
+METHODS = ("stripe_card", "paypay", "payeasy_komoju", "payeasy_gmopg")
 
 
 def free_port() -> int:
@@ -185,7 +186,7 @@ def counter(database_url, stream_url, folder, *, sandbox=None, payments=None, wo
         stripe_api_base=f"{sandbox_url}/stripe",
         paypay_base_url=f"{sandbox_url}/paypay",
         komoju_base_url=f"{sandbox_url}/komoju/api/v1",
-        **(payments or {}),
+        **{"methods_enabled": METHODS} | (payments or {}),
     )
     migrate("payments", database_url)
     practice = SandboxSettings(

@@ -37,4 +37,4 @@ async def webhook(request: Request, method: str) -> Response:
     kept = without_accounts(body)
     async with wiring.database.transaction(correlation_id.get()) as tx:
         await store.keep(tx, method=method, event_id=event.event_id, reference=event.reference, body=kept, at=at)
-    return Response(status_code=200)
+    return Response(adapter.capabilities.webhook_answer, media_type="text/plain")

@@ -32,6 +32,7 @@ class Capabilities:
     ('bank_account'), or we do by our own bank ('transfer').
     `provider`: who carries it, where that is another name; methods of one provider read each other's messages.
     `reversible`: a bank may take a payment back after it was told of (Pay-easy 取消), so paid ones are asked about too.
+    `webhook_answer`: the body that its provider takes for "understood", where the status alone is not enough.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Capabilities:
     refund: Literal["provider", "bank_account", "transfer"]
     reversible: bool = False
     provider: str = ""
+    webhook_answer: str = ""
 
     @property
     def carrier(self) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from sandbox.edge import sandbox_of
+from sandbox.gmopg.model import Trade
 from sandbox.komoju.model import Payment
 from sandbox.paypay.model import Code
 from sandbox.stripe.model import Charge
@@ -47,9 +48,21 @@ def _payment(each: Payment) -> dict[str, Any]:
         "payment": each.id,
         "external_reference": each.external_order_num,
         "metadata": each.metadata,
-        "status": each.status,
-        "captured": each.total,
+        "status": "reversed" if each.taken_back else each.status,
+        "captured": 0 if each.taken_back else each.total,
         "refunded": each.refunded,
+        "fee": each.fee,
+    }
+
+
+def _trade(each: Trade) -> dict[str, Any]:
+    return {
+        "payment": each.access_id,
+        "external_reference": each.id,
+        "metadata": {},
+        "status": "reversed" if each.taken_back else each.status.lower(),
+        "captured": 0 if each.taken_back else each.total,
+        "refunded": 0,  # The agency carries no money back.
         "fee": each.fee,
     }
 
@@ -64,7 +77,8 @@ def _book(rows: Iterable[dict[str, Any]], rows_max: int) -> dict[str, Any]:
 async def books(request: Request, rows_max: Annotated[int, Query(ge=0, le=ROWS_MAX)] = 10_000) -> dict[str, Any]:
     """Return per provider the sums in yen and its captured payments (the last `rows_max`).
 
-    `refunded` counts refunds that are under way; a failed one does not count.
+    `refunded` counts refunds that are under way; a failed one does not count. What a bank took back at its window is
+    listed as reversed, with nothing captured.
     """
     sandbox = sandbox_of(request)
     return {
@@ -73,4 +87,5 @@ async def books(request: Request, rows_max: Annotated[int, Query(ge=0, le=ROWS_M
         "komoju": _book(
             (_payment(each) for each in sandbox.komoju.store.payments if each.captured_at is not None), rows_max
         ),
+        "gmopg": _book((_trade(each) for each in sandbox.gmopg.store.trades if each.finished is not None), rows_max),
     }

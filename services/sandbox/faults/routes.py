@@ -21,7 +21,7 @@ class NewFault(BaseModel):
     """One thing that is to go wrong `count` times. `kind` may be "slow_ms:250"."""
 
     model_config = ConfigDict(extra="forbid")
-    provider: Literal["stripe", "paypay", "komoju", "*"]
+    provider: Literal["stripe", "paypay", "komoju", "gmopg", "*"]
     operation: Literal["*", "open", "query", "refund", "expire", "webhook"] = "*"
     kind: str = Field(max_length=40, description=", ".join(sorted(REQUEST_KINDS | WEBHOOK_KINDS)))
     count: int = Field(default=1, ge=1, le=1_000_000)

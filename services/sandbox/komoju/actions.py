@@ -101,6 +101,13 @@ class KomojuDesk:
             self._announce(f"payment.{status}", ended)
             return ended
 
+    def take_back(self, payment: Payment) -> Payment:
+        """Let the bank take a payment back at its window. Raises KomojuError."""
+        with self._journal.change():
+            gone = self.store.payments.put(model.take_back(payment))
+            self._announce("payment.cancelled", gone)
+            return gone
+
     def request_refund(self, request: RefundRequest) -> RefundRequest:
         """Take a refund request; people at KOMOJU decide it a moment later. Raises KomojuError."""
         payment = self.store.payments.get(request.payment)

@@ -41,6 +41,11 @@ class Payment:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def taken_back(self) -> bool:
+        """Whether it was paid and the bank took the payment back."""
+        return self.status == "cancelled" and self.captured_at is not None
+
+    @property
     def total(self) -> int:
         """What the payer pays."""
         return self.amount + self.tax
@@ -76,7 +81,7 @@ def fee_of(total: int, basis_points: int) -> int:
 
 def capture(payment: Payment, *, at: int, fee_basis_points: int, late: bool = False) -> Payment:
     """Take the payer's money. `late`: the network took it although the payment had ended."""
-    payable = {"authorized", "expired", "cancelled"} if late else {"authorized"}
+    payable = {"authorized", "expired", "cancelled"} if late and payment.captured_at is None else {"authorized"}
     if payment.status not in payable or (at >= payment.deadline and not late):
         raise KomojuError(422, "unprocessable_entity", f"The payment is {payment.status} and cannot be paid.")
     return replace(payment, status="captured", captured_at=at, fee=fee_of(payment.total, fee_basis_points))
@@ -87,6 +92,13 @@ def end(payment: Payment, status: str) -> Payment:
     if payment.status != "authorized":
         raise KomojuError(422, "not_cancellable", f"The payment is {payment.status} and cannot be {status}.")
     return replace(payment, status=status)
+
+
+def take_back(payment: Payment) -> Payment:
+    """Take a paid payment back, as a bank does at its window (取消): cancelled, with the time of its capture kept."""
+    if payment.status != "captured" or payment.refunded:
+        raise KomojuError(422, "unprocessable_entity", f"The payment is {payment.status} and cannot be taken back.")
+    return replace(payment, status="cancelled", fee=0)
 
 
 def reserve_refund(payment: Payment, amount: int) -> Payment:

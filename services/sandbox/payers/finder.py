@@ -52,7 +52,7 @@ class Finder:
         bases = {settings.base, f"http://127.0.0.1:{port}", f"http://localhost:{port}"}
         either = "|".join(re.escape(base) for base in sorted(bases, key=len, reverse=True))
         self._client: httpx.AsyncClient | None = None
-        self._own = re.compile(rf"(?:{either})/(stripe|paypay|komoju)/pay/([A-Za-z0-9_-]+)")
+        self._own = re.compile(rf"(?:{either})/(stripe|paypay|komoju|gmopg)/pay/([A-Za-z0-9_-]+)")
 
     async def find(self, url: str) -> Found:
         """Return the payment. Raises NothingToPay, which says why none was found."""

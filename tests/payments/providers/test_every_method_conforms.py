@@ -10,7 +10,7 @@ import pytest
 import payments.methods
 from kernel.clock import SystemClock
 from kernel.money import Yen
-from payments.charges.model import Attempt, NoAnswer, NotThere, Over, Paid, Unpaid
+from payments.charges.model import Attempt, NoAnswer, NotThere, Over, Paid, Reversed, Unpaid
 from payments.methods import connect_all
 from payments.methods.protocol import (
     AmbiguousError,
@@ -18,6 +18,7 @@ from payments.methods.protocol import (
     BankAccount,
     MisconfiguredError,
     RefundWanted,
+    RefusedError,
     Wanted,
 )
 from support.live_payments import eventually
@@ -99,10 +100,23 @@ async def test_giving_up_what_is_paid_leaves_the_money_seen(method, till):
     assert isinstance(await method.query(found), Paid)
 
 
+async def test_what_a_bank_takes_back_is_found_reversed(method, till):
+    if not method.capabilities.reversible:
+        pytest.skip("no bank takes such a payment back")
+    found = await opened(method)
+    till.pay(found.pay_url)
+    till.pay(found.pay_url, "reverse")
+    assert await method.query(found) == Reversed()
+
+
 async def test_a_refund_under_one_id_is_one_refund(method, till):
     found = await opened(method)
     till.pay(found.pay_url)
     wish = RefundWanted(uuid4(), found, Yen(510), None, SystemClock().now())
+    if method.capabilities.refund == "transfer":  # We transfer it ourselves: the provider is never asked to.
+        with pytest.raises(RefusedError):
+            await method.refund(wish, ACCOUNT)
+        return
     account = ACCOUNT if method.capabilities.refund == "bank_account" else None
     first = await method.refund(wish, account)
     again = await method.refund(wish, account)
@@ -147,9 +161,11 @@ async def test_a_provider_that_is_asked_too_often_is_away_and_says_so(method, ti
 async def test_a_refund_that_is_asked_about_too_often_is_not_sent_again(method, till):
     found = await opened(method)
     till.pay(found.pay_url)
-    till.fault(method.capabilities.carrier, "rate_limited", "query")
+    if method.capabilities.refund != "transfer":
+        till.fault(method.capabilities.carrier, "rate_limited", "query")
     wish = RefundWanted(uuid4(), found, Yen(510), None, SystemClock().now())
-    assert (await method.query_refund(wish)).state == "no_answer"
+    asked = "not_there" if method.capabilities.refund == "transfer" else "no_answer"
+    assert (await method.query_refund(wish)).state == asked
     booked = till.client.get(f"{till.sandbox_url}/books").json()[method.capabilities.carrier]
     assert [row["refunded"] for row in booked["payments"]][-1] == 0
 
@@ -177,7 +193,7 @@ async def test_a_server_error_on_asking_concludes_nothing(method, till):
 async def test_a_provider_that_cannot_be_reached_concludes_nothing(method, till):
     nowhere = "http://127.0.0.1:9"
     name = method.capabilities.name
-    places = dict.fromkeys(("stripe_api_base", "paypay_base_url", "komoju_base_url"), nowhere)
+    places = dict.fromkeys(("stripe_api_base", "paypay_base_url", "komoju_base_url", "sandbox_url"), nowhere)
     lost = connect_all(only(till.settings, name, **places), SystemClock())[name]
     found = replace(attempt(method), provider_id="x", state="open")
     assert await lost.query(found) == NoAnswer()

@@ -6,8 +6,9 @@ import pytest
 
 from support.live_payments import eventually
 
-METHODS = ("stripe_card", "paypay", "payeasy_komoju")
-PROVIDER = {"stripe_card": "stripe", "paypay": "paypay", "payeasy_komoju": "komoju"}
+METHODS = ("stripe_card", "paypay", "payeasy_komoju", "payeasy_gmopg")
+PROVIDER = {"stripe_card": "stripe", "paypay": "paypay", "payeasy_komoju": "komoju", "payeasy_gmopg": "gmopg"}
+PAY_EASY = ("payeasy_komoju", "payeasy_gmopg")
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -155,3 +156,47 @@ def test_a_crash_before_the_provider_answered_charges_nobody_twice(till):
         auth=("sk_test_komoju_momiji_sandbox", ""),
     ).json()
     assert listed["total"] == 1
+
+
+@pytest.mark.parametrize("method", PAY_EASY)
+def test_a_payment_that_the_bank_takes_back_is_told_and_becomes_a_case(till, method):
+    charge = till.open(method=method)
+    url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
+    till.pay(url)
+    assert till.captured(charge["id"])
+    till.pay(url, "reverse")
+    told = eventually(lambda: till.events("charge.reversed", charge["id"]))
+    assert [fact["reversed"] for fact in told] == [510]
+    assert till.get(charge["id"])["status"] == "reversed"
+    assert till.rows("SELECT kind, state FROM cases WHERE charge_id = %s", charge["id"]) == [("reversed", "open")]
+
+
+@pytest.mark.parametrize("method", PAY_EASY)
+def test_a_reversal_that_nobody_told_is_found_by_asking(till, method):
+    charge = till.open(method=method)
+    url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
+    till.pay(url)
+    assert till.captured(charge["id"])
+    till.fault(PROVIDER[method], "lost_webhook", "webhook")
+    till.pay(url, "reverse")
+    till.ask_soon()
+    assert eventually(lambda: till.events("charge.reversed", charge["id"]))
+
+
+def test_the_second_agency_is_answered_with_0_even_about_what_is_not_ours(till):
+    body = {"ShopID": "tshop00000001", "OrderID": "another-system-1", "Status": "PAYSUCCESS"}
+    told = till.client.post(f"{till.url}/v1/webhooks/payeasy_gmopg", data=body)
+    assert (told.status_code, told.text) == (200, "0")
+    refused = till.client.post(f"{till.url}/v1/webhooks/payeasy_gmopg", data=body | {"ShopID": "nobody"})
+    assert refused.status_code == 401
+
+
+def test_the_second_agency_s_numbers_are_cancelled_there_when_our_deadline_is_over(till):
+    charge = till.open(method="payeasy_gmopg")
+    url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
+    till.rows("UPDATE attempts SET deadline = now() - interval '2 minutes' WHERE charge_id = %s", charge["id"])
+    till.rows("UPDATE charges SET expires_at = now() - interval '2 minutes' WHERE id = %s", charge["id"])
+    till.ask_soon()
+    assert eventually(lambda: till.events("charge.expired", charge["id"]))
+    refused = till.client.post(f"{till.sandbox_url}/payers", json={"checkout_url": url, "outcome": "pay"})
+    assert (refused.status_code, "CANCEL" in refused.text) == (422, True)

@@ -14,7 +14,7 @@ import httpx
 
 from kernel.clock import Clock
 from kernel.money import Yen, total
-from payments.charges.model import Attempt, Finding, NoAnswer, NotThere, Over, Paid, Refused, Unpaid
+from payments.charges.model import Attempt, Finding, NoAnswer, NotThere, Over, Paid, Refused, Reversed, Unpaid
 from payments.methods.protocol import (
     AmbiguousError,
     Away,
@@ -41,6 +41,7 @@ CAPABILITIES = Capabilities(
     page="numbers",
     reopens=True,
     refund="bank_account",
+    reversible=True,
     provider="komoju",
 )
 TIMEOUT_SECONDS = 30.0
@@ -117,10 +118,12 @@ class PayEasyKomoju:
         if status != httpx.codes.OK:
             return NoAnswer()
         payments = answer.get("data", [])
-        paid = [found for found in map(_finding, payments) if isinstance(found, Paid)]
+        findings = [_finding(each) for each in payments]
+        paid = [found for found in findings if isinstance(found, Paid)]
         if paid:
             return Paid(total(each.amount for each in paid), min(each.at for each in paid))
-        return _finding(payments[0]) if payments else NotThere()
+        taken_back = next((found for found in findings if isinstance(found, Reversed)), None)
+        return taken_back or next(iter(findings), NotThere())
 
     async def expire(self, attempt: Attempt) -> None:
         """Cancel the numbers, so that no ATM takes them any more."""
@@ -219,6 +222,8 @@ def _finding(payment: Any) -> Finding:
         case "captured" | "refunded":
             at = datetime.fromisoformat(str(payment["captured_at"]))
             return Paid(Yen(int(payment["amount"]) + int(payment.get("tax") or 0)), at)
+        case "cancelled" if payment.get("captured_at"):
+            return Reversed()  # It was paid, and the bank took it back at its window (取消).
         case "expired" | "cancelled":
             return Over()
         case "failed":

@@ -1,0 +1,1 @@
+"""Pay-easy by an agency that speaks as GMO Payment Gateway does."""
