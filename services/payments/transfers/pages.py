@@ -99,7 +99,7 @@ async def for_staff(request: Request, page: Page, *, acts: bool = False, everywh
         return await page(wiring, Staff(principal, may_act))
     except Unauthenticated:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/staff/sign-in?next={quote(target)}", status_code=SEE_OTHER)
+        return RedirectResponse(f"/sign-in?next={quote(target)}", status_code=SEE_OTHER)
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
 

@@ -120,7 +120,7 @@ def test_nobody_signed_in_is_led_to_sign_in(at_desk):
     answer = at_desk.till.client.get(f"{at_desk.till.url}/operations/transfers?queue=sent")
     assert (answer.status_code, answer.headers["location"]) == (
         303,
-        "/staff/sign-in?next=/operations/transfers%3Fqueue%3Dsent",
+        "/sign-in?next=/operations/transfers%3Fqueue%3Dsent",
     )
 
 
