@@ -77,6 +77,13 @@ class FileOut(Conflict):
     advice = "This file was downloaded and may be at the bank. Note the rows that the bank returned instead."
 
 
+class DataKeyMissing(Conflict):
+    """The key that a file was sealed with is not set any more."""
+
+    slug = "data-key-missing"
+    advice = "This bank data cannot be decrypted: its key is missing from MOMIJI_PAYMENTS_DATA_KEYS. Put it back."
+
+
 @lru_cache(maxsize=8)
 def bank_holidays(year: int) -> frozenset[date]:
     """Return the days of a year and the next on which Japan's banks are closed, besides weekends."""
@@ -94,7 +101,7 @@ async def make(
 ) -> KeptFile:
     """Put the approved transfers that go by file into one, the oldest charges first.
 
-    Raises PayerMissing, NotABusinessDay, NothingApproved, or CannotOpenError if a key is gone.
+    Raises PayerMissing, NotABusinessDay or NothingApproved.
     """
     if payer is None:
         raise PayerMissing
@@ -108,7 +115,11 @@ async def make(
         transfer = (await transfers.held(tx, transfer_id)).transfer
         if transfer.state != "approved" or transfer.route != "file" or transfer.sealed is None:
             continue
-        account = transfers.unsealed(keys, transfer_id, transfer.sealed)
+        try:
+            account = transfers.unsealed(keys, transfer_id, transfer.sealed)
+        except CannotOpenError as problem:  # one account does not hold up the others; its page says what is wrong
+            log.warning("left out of a file", extra={"transfer": str(transfer_id), "problem": str(problem)})
+            continue
         place = len(rows) + 1
         rows.append(_row(account, transfer, number, place))
         members.append((transfer_id, transfer.amount))
@@ -160,11 +171,17 @@ def _name(said: str) -> str:
 
 
 async def download(tx: Transaction, keys: Keyring, file_id: UUID, *, by: str, at: datetime) -> tuple[KeptFile, bytes]:
-    """Return a file's bytes, the same each time, and write down who took them. Raises UnknownFile or FileClosed."""
+    """Return a file's bytes, the same each time, and write down who took them.
+
+    Raises UnknownFile, FileClosed or DataKeyMissing.
+    """
     kept = await _locked(tx, file_id)
     if kept.sealed is None or kept.withdrawn_at is not None:
         raise FileClosed
-    body = keys.open(kept.sealed, subject=_subject(file_id))
+    try:
+        body = keys.open(kept.sealed, subject=_subject(file_id))
+    except CannotOpenError as problem:
+        raise DataKeyMissing from problem
     await store.mark(tx, file_id, "downloaded_at", at=at)
     await transfer_rows.audit(tx, "transfer_file.downloaded", str(file_id), actor=by, at=at)
     return kept, body
@@ -237,7 +254,7 @@ async def tidy(database: Database, keys: Keyring, *, at: datetime) -> None:
     """Delete the bytes of files that are over, and seal the others under the newest key."""
     async with database.transaction("transfer_files") as tx:
         await store.purge(tx, at=at, idle=model.IDLE_MAX)
-        for file_id, sealed in await store.under_older_keys(tx, keys.newest, limit=BATCH_MAX):
+        for file_id, sealed in await store.under_older_keys(tx, keys.older, limit=BATCH_MAX):
             try:
                 body = keys.open(sealed, subject=_subject(file_id))
             except CannotOpenError as problem:

@@ -197,12 +197,12 @@ async def purge(tx: Transaction, *, at: datetime, idle: timedelta) -> int:
     return int(found.rowcount)
 
 
-async def under_older_keys(tx: Transaction, key_id: str, *, limit: int) -> list[tuple[UUID, Sealed]]:
-    """Return files sealed under another key than the newest, locked."""
+async def under_older_keys(tx: Transaction, keys: tuple[str, ...], *, limit: int) -> list[tuple[UUID, Sealed]]:
+    """Return files sealed under one of some keys, locked."""
     rows = await tx.execute(
-        "SELECT id, key_id, sealed FROM transfer_files WHERE sealed IS NOT NULL AND key_id <> :newest "
+        "SELECT id, key_id, sealed FROM transfer_files WHERE sealed IS NOT NULL AND key_id = ANY(:keys) "
         "ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED",
-        newest=key_id,
+        keys=list(keys),
         limit=limit,
     )
     return [(row.id, Sealed(row.key_id, bytes(row.sealed))) for row in rows]

@@ -221,7 +221,7 @@ async def reseal(database: Database, keys: Keyring) -> int:
     """Seal under the newest key what lies under an older one; return how many. What no key opens stays as it is."""
     done = 0
     async with database.transaction("transfers") as tx:
-        for transfer_id, sealed in await store.under_older_keys(tx, keys.newest, limit=BATCH_MAX):
+        for transfer_id, sealed in await store.under_older_keys(tx, keys.older, limit=BATCH_MAX):
             subject = _subject(transfer_id)
             try:
                 newer = keys.seal(keys.open(sealed, subject=subject), subject=subject)

@@ -39,7 +39,8 @@ class Keyring:
                 "Make one with: openssl rand -base64 48"
             )
         self._keys = {_derived(each, "id", KEY_ID_BYTES).hex(): _derived(each, "key", KEY_BYTES) for each in said}
-        self.newest = next(iter(self._keys))
+        self.newest, *older = self._keys
+        self.older: tuple[str, ...] = tuple(older)
         self._random = random
 
     def seal(self, text: bytes, *, subject: str) -> Sealed:

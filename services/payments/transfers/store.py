@@ -170,12 +170,12 @@ async def idle(tx: Transaction, *, at: datetime, limit: int) -> list[UUID]:
     return [row.id for row in rows]
 
 
-async def under_older_keys(tx: Transaction, newest: str, *, limit: int) -> list[tuple[UUID, Sealed]]:
-    """Return what is sealed under another key than the newest, locked."""
+async def under_older_keys(tx: Transaction, keys: tuple[str, ...], *, limit: int) -> list[tuple[UUID, Sealed]]:
+    """Return what is sealed under one of some keys, locked."""
     rows = await tx.execute(
-        "SELECT id, key_id, sealed FROM transfers WHERE sealed IS NOT NULL AND key_id <> :newest "
+        "SELECT id, key_id, sealed FROM transfers WHERE sealed IS NOT NULL AND key_id = ANY(:keys) "
         "ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED",
-        newest=newest,
+        keys=list(keys),
         limit=limit,
     )
     return [(row.id, Sealed(row.key_id, bytes(row.sealed))) for row in rows]

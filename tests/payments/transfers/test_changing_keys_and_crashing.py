@@ -4,12 +4,14 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from kernel.clock import new_id
 from kernel.money import Yen
 from kernel.settings import Environment
 from payments.charges import actions as charges
 from payments.charges import store as charge_rows
+from payments.methods.payeasy_komoju.adapter import connect
 from payments.methods.protocol import RefundFinding
 from payments.refunds import actions as refunds
 from payments.settings import PaymentsSettings
@@ -196,6 +198,21 @@ async def test_an_account_whose_key_is_gone_stays_as_it_is_and_stops_nobody(at_d
             )
         assert at_desk.state(refund_id) == "approved"
         assert await move(made, refund_id) == "pending"
+
+
+async def test_our_own_wrong_key_at_the_agency_costs_the_payer_nothing(at_desk):
+    async with wired(at_desk) as made:
+        _, refund_id = await approved(at_desk, made)
+        stranger = connect(
+            at_desk.till.settings.model_copy(update={"komoju_secret_key": SecretStr("wrong")}), made.clock
+        )
+        assert await move(made, refund_id, stranger) == "not_sent"
+        await stranger.close()
+        assert at_desk.state(refund_id) == "approved"
+        (later,) = at_desk.till.rows(
+            "SELECT next_poll_at > now() + interval '4 min' FROM refunds WHERE id = %s", refund_id
+        )
+        assert later == (True,)
 
 
 async def test_a_file_that_dies_half_made_leaves_nothing(at_desk, monkeypatch):

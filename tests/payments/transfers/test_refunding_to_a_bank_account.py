@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kernel.access import Role
+from payments.transfers.actions import TokenIsNobody, require_person
 from support.transfer_desk import ACCOUNT, HOLDER, NUMBER, SECRETS_OF_THE_PAYER, desk
 
 
@@ -240,3 +241,18 @@ def test_what_the_page_needs_is_there_in_japanese(at_desk):
     page = at_desk.till.client.get(f"{at_desk.till.url}/pay/{charge}/refund", headers={"Accept-Language": "ja"})
     assert "通帳のとおり" in page.text
     assert ACCOUNT["bank_name"] not in page.text
+
+
+def test_a_refund_that_an_older_version_asked_for_gets_its_form(at_desk):
+    charge, refund = at_desk.waiting()
+    at_desk.till.rows("DELETE FROM transfers WHERE id = %s", refund)
+    assert "Ask for the refund" in at_desk.page(charge).text
+    assert at_desk.submit(charge).status_code == 303
+    assert at_desk.state(refund) == "awaiting_check"
+
+
+def test_where_real_money_moves_a_token_is_nobody():
+    with pytest.raises(TokenIsNobody):
+        require_person("token-accounting-1a2b3c4d", production=True)
+    assert require_person("token-accounting-1a2b3c4d", production=False)
+    assert require_person("ana", production=True) == "ana"

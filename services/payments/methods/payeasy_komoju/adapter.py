@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -47,6 +47,7 @@ CAPABILITIES = Capabilities(
 TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS_MIN = 60
 IN_FLIGHT_MAX = 20
+MISCONFIGURED_PAUSE = timedelta(minutes=5)
 UNREACHABLE = 0  # in place of a status: no connection, so nothing was sent
 
 
@@ -151,6 +152,8 @@ class PayEasyKomoju:
         status, answer = await self._call("POST", path, body, key=f"refund-{wanted.id}-{mark}")
         if status in {None, UNREACHABLE, httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS} or status >= 500:  # noqa: PLR2004 - unknown
             return RefundFinding("no_answer")
+        if status == httpx.codes.UNAUTHORIZED:  # our key is wrong, not the payer's account: nothing was begun
+            return RefundFinding("not_sent", retry_at=self._clock.now() + MISCONFIGURED_PAUSE)
         if status >= 400:  # noqa: PLR2004 - refused
             raise RefusedError(str(answer.get("error", {}).get("message", "refused")))
         return RefundFinding("pending", str(answer.get("id", "")))
