@@ -56,8 +56,8 @@ class Desk:
         address = f"{self.till.url}/pay/{charge}/refund"
         return self.till.client.post(address, data=ACCOUNT | typed, headers={"Accept-Language": "en"})
 
-    def paid(self, amount=510):
-        charge = self.till.open(method="payeasy_komoju", amount=amount)
+    def paid(self, amount=510, method="payeasy_komoju"):
+        charge = self.till.open(method=method, amount=amount)
         self.till.pay(charge["checkout_url"])
         assert self.till.captured(charge["id"])
         return charge["id"]
@@ -67,19 +67,19 @@ class Desk:
         charge = charge or self.paid(amount)
         return charge, self.till.refund(charge, amount).json()["id"]
 
-    def submitted(self):
-        charge, refund = self.waiting()
+    def submitted(self, charge=None):
+        charge, refund = self.waiting(charge=charge)
         assert self.submit(charge).status_code == 303
         return charge, refund
 
-    def proposed(self, by="ana"):
-        charge, refund = self.submitted()
+    def proposed(self, by="ana", charge=None):
+        charge, refund = self.submitted(charge)
         assert self.step(refund, "open", by).status_code == 303
         assert self.step(refund, "propose", by).status_code == 303
         return charge, refund
 
-    def approved(self):
-        charge, refund = self.proposed()
+    def approved(self, charge=None):
+        charge, refund = self.proposed(charge=charge)
         assert self.step(refund, "open", "ben").status_code == 303
         assert self.step(refund, "approve", "ben").status_code == 303
         return charge, refund

@@ -228,6 +228,13 @@ def test_the_payer_reads_what_happens_next(at_desk):
     assert "The money was transferred to your account at 広島銀行" in at_desk.page(charge).text
 
 
+def test_an_agency_that_cannot_transfer_waits_for_our_own_file(at_desk):
+    _, refund = at_desk.approved(at_desk.paid(method="payeasy_gmopg"))
+    rows = at_desk.till.rows("SELECT route, state FROM transfers WHERE id = %s", refund)
+    assert rows == [("file", "approved")]
+    assert "1 approved transfers wait for a file" in at_desk.look("/operations/transfers").text
+
+
 def test_the_list_names_each_queue(at_desk):
     _, refund = at_desk.submitted()
     for queue in ("check", "approve", "send", "sent", "payer", "over"):

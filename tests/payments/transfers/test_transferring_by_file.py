@@ -38,8 +38,9 @@ def read(at_desk, address):
     return answer.content
 
 
-def test_from_approval_by_a_file_to_settled(at_desk):
-    charge, refund = at_desk.approved()
+@pytest.mark.parametrize("method", ["payeasy_komoju", "payeasy_gmopg"])
+def test_from_approval_by_a_file_to_settled(at_desk, method):
+    charge, refund = at_desk.approved(at_desk.paid(method=method))
     assert at_desk.state(refund) == "approved"
     address = make(at_desk)
     body = read(at_desk, address)
