@@ -65,6 +65,8 @@ CREATE TABLE transfer_file_rows (
 CREATE UNIQUE INDEX transfer_in_one_file ON transfer_file_rows (transfer_id)
     WHERE outcome IS NULL OR outcome = 'transferred';
 
+CREATE INDEX transfer_rows_waiting ON transfer_file_rows (file_id) WHERE outcome IS NULL;
+
 -- Who did what, and who saw the account.
 CREATE TABLE transfer_history (
     position    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
