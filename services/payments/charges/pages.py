@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from kernel.clock import new_id
+from kernel.money import Yen
 from kernel.refusals import Refusal
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
@@ -26,6 +27,8 @@ router = APIRouter(include_in_schema=False)
 SEE_OTHER = 303
 ALIVE = {"redirect": "pay_refused.html", "code": "pay_code.html", "numbers": "pay_numbers.html"}
 ASK_AGAIN = timedelta(seconds=3)  # What PayPay allows while its code is shown.
+CASH_MAX = Yen(99_999)  # what an ATM takes in cash for one Pay-easy payment
+GROUP_ALONE_MAX = 5
 ASKED_ABOUT = frozenset({"open", "unknown"})  # A prepared one is about to be answered.
 
 
@@ -73,10 +76,20 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         "on_phone": _on_phone(request),
         "seen": seen(charge, attempt),
         "title": getattr(method.capabilities.title, "ja" if language_of(request).tag == "ja" else "en"),
+        "groups": digit_groups,
+        "cash": charge.amount <= CASH_MAX,
         "code": _code(attempt) if alive and page == "code" else None,
         "live": wiring.pages.assets.has("pay.js"),
     }
     return wiring.pages.render(request, ALIVE[page] if alive else "pay_over.html", **context)
+
+
+def digit_groups(digits: str) -> list[str]:
+    """Return a number in parts that are easy to read and type: 0123 4567 890, 123 456, 58091."""
+    if len(digits) <= GROUP_ALONE_MAX:
+        return [digits]
+    size = 3 if len(digits) == 6 else 4  # noqa: PLR2004 - two threes read better than a four and a two
+    return [digits[start : start + size] for start in range(0, len(digits), size)]
 
 
 def _on_phone(request: Request) -> bool:

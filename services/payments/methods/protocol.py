@@ -64,7 +64,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the provider opened. `deadline` is the provider's own, which counts."""
+    """What the provider opened. `deadline` is the provider's own, which counts.
+
+    `shown` holds what the page shows. Of Pay-easy: bank_id (収納機関番号), customer_id (お客様番号 or 納付番号),
+    confirmation_id (確認番号), and payment_category (納付区分) where public money has one; all strings of digits.
+    """
 
     provider_id: str
     pay_url: str

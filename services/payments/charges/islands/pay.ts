@@ -23,3 +23,28 @@ async function look(address: string, tries: number): Promise<void> {
 }
 
 if (place?.dataset["status"]) void look(place.dataset["status"], 0);
+
+// The numbers of Pay-easy: copied without gaps, and printed. Without a script the buttons do not show.
+const told = document.querySelector<HTMLElement>("#copied");
+
+for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
+  if (!navigator.clipboard) break;
+  const name = button.textContent ?? "";
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    void navigator.clipboard.writeText(button.dataset["copy"] ?? "").then(() => {
+      const copied = button.dataset["copied"] ?? "";
+      button.textContent = copied;
+      if (told) told.textContent = copied;
+      setTimeout(() => {
+        button.textContent = name;
+        if (told) told.textContent = "";
+      }, 2000);
+    });
+  });
+}
+
+for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
