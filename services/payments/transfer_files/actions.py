@@ -229,6 +229,7 @@ async def note_returned(
         raise FileClosed
     newer = model.returned_by_bank(deal.transfer, fault, words, at=at)
     await transfer_rows.save(tx, newer)
+    await transfers.note_asked_again(tx, deal, at=at)
     await store.end_row(tx, transfer_id, "returned")
     said = newer.words or model.FAULTS[fault]
     await transfer_rows.note(tx, transfer_id, "returned", actor=by, words=said, at=at)

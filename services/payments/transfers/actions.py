@@ -127,10 +127,17 @@ async def approve(
 
 async def send_back(tx: Transaction, transfer_id: UUID, fault: Fault, words: str, *, by: str, at: datetime) -> Transfer:
     """Ask the payer again, with a reason. Raises TransferMoved or AccountUnread."""
-    newer = model.send_back((await held(tx, transfer_id)).transfer, by, fault, words, at=at)
+    deal = await held(tx, transfer_id)
+    newer = model.send_back(deal.transfer, by, fault, words, at=at)
     await store.save(tx, newer)
+    await note_asked_again(tx, deal, at=at)
     await store.note(tx, transfer_id, "sent_back", actor=by, words=newer.words or model.FAULTS[fault], at=at)
     return newer
+
+
+async def note_asked_again(tx: Transaction, deal: Held, *, at: datetime) -> None:
+    """Write into the charge's own history that the payer is asked for an account again."""
+    await charges.note(tx, deal.charge.id, "refund_account_needed", amount=deal.refund.amount, at=at)
 
 
 async def reject(tx: Transaction, transfer_id: UUID, words: str, *, by: str, at: datetime) -> Transfer:
@@ -183,6 +190,8 @@ async def _write_answer(database: Database, transfer_id: UUID, finding: RefundFi
             return "unchanged"
         newer = model.answered(deal.transfer, answer, at=at)
         await store.save(tx, newer)
+        if newer.state == "awaiting_account":
+            await note_asked_again(tx, deal, at=at)
         name = deal.attempt.method
         match answer:
             case "refused":
@@ -213,6 +222,7 @@ async def forget_idle(database: Database, *, at: datetime) -> int:
             await store.save(tx, newer)
             await store.note(tx, transfer_id, "forgotten", at=at)
             if newer.state == "awaiting_account":
+                await note_asked_again(tx, deal, at=at)
                 await refunds.wait_again(tx, deal.refund, "needs_bank_account", at=at)
     return len(found)
 

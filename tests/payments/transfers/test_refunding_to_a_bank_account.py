@@ -132,6 +132,8 @@ def test_an_account_that_is_sent_back_is_deleted_and_asked_for_with_the_reason(a
     page = at_desk.page(charge).text
     assert "The name does not agree with the account" in page
     assert "Family name first, please" in page
+    told = at_desk.till.rows("SELECT kind FROM charge_history WHERE charge_id = %s ORDER BY position", charge)
+    assert told[-1] == ("refund_account_needed",)
     assert at_desk.till.rows("SELECT sealed FROM transfers WHERE id = %s", refund) == [(None,)]
     assert at_desk.submit(charge).status_code == 303
     assert at_desk.state(refund) == "awaiting_check"
