@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from kernel.settings import Settings
+
+
+class MethodTitle(BaseModel):
+    """What people call a way to pay; the rest of ticketing's setting of the same name is not read here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    title_ja: str
+    title_en: str
 
 
 class ReconciliationSettings(Settings):
@@ -12,6 +22,8 @@ class ReconciliationSettings(Settings):
 
     reconciliation_database_url: str = ""
     reconciliation_port: int = Field(default=8103, ge=1, le=65535)
+
+    methods: tuple[MethodTitle, ...] = ()  # MOMIJI_METHODS as ticketing has it; without it a new one goes by its name
 
     agreement_grace_seconds: int = Field(default=300, ge=0, le=86_400)  # events of one order may be this far apart
     facility_names_seconds: int = Field(default=300, ge=1, le=86_400)  # how long names of facilities are kept

@@ -21,7 +21,7 @@ from kernel.web import language_of
 from reconciliation.days import actions, display
 from reconciliation.days.model import Day
 from reconciliation.days.names import name_of
-from reconciliation.days.wording import FACTS, KINDS, method_message
+from reconciliation.days.wording import FACTS, KINDS, method_name
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import store as positions
 from reconciliation.discrepancies.model import Discrepancy, judge
@@ -125,7 +125,7 @@ def _common(wiring: Wiring, request: Request, principal: Principal, names: dict[
         "principal": principal,
         "keeps_books": principal.role in {Role.ACCOUNTING, Role.ADMIN},
         "facility": lambda code: name_of(names, code, tag),
-        "method": lambda code: words(method_message(code)),
+        "method": lambda code: method_name(code, wiring.settings.methods, tag, words),
     }
 
 

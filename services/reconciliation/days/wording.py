@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from reconciliation.settings import MethodTitle
+
 # The codes are the wire contract's (kernel.contracts); a method unknown here is shown by its code.
-METHODS = {"stripe_card": "Card", "paypay": "PayPay", "payeasy_komoju": "Pay-easy", "none": "Free", "": "Not known"}
+METHODS = {
+    "stripe_card": "Card",
+    "paypay": "PayPay",
+    "payeasy_komoju": "Pay-easy",
+    "none": "Free",
+    "": "Not known",
+}
 
 FACTS = {
     "ticketing.order.placed.v1": "The order was placed",
@@ -41,6 +51,9 @@ KINDS = {
 }
 
 
-def method_message(method: str) -> str:
-    """Return the message of a method, or its code."""
-    return METHODS.get(method, method)
+def method_name(method: str, titles: Sequence[MethodTitle], tag: str, words: Callable[[str], str]) -> str:
+    """Return what people call a method: as the settings say, or a word of ours, or its code."""
+    for each in titles:
+        if each.name == method:
+            return each.title_ja if tag == "ja" else each.title_en
+    return words(METHODS[method]) if method in METHODS else method

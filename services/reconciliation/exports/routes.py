@@ -14,7 +14,7 @@ from kernel.refusals import Forbidden
 from kernel.telemetry import correlation_id
 from reconciliation.days.model import require_range
 from reconciliation.days.names import name_of
-from reconciliation.days.wording import method_message
+from reconciliation.days.wording import method_name
 from reconciliation.exports import store
 from reconciliation.exports.discovery import format_named
 from reconciliation.exports.model import table_of
@@ -49,7 +49,7 @@ async def export(
             first=first,
             last=last,
             facility_name=lambda code: name_of(names, code, "ja"),
-            method_name=lambda method: words(method_message(method)),
+            method_name=lambda method: method_name(method, wiring.settings.methods, "ja", words),
         )
         body = await asyncio.to_thread(chosen.write, table)
         await store.log_export(
