@@ -114,11 +114,19 @@ class Database:
             connect_args={"options": "-c statement_timeout=30s -c lock_timeout=10s -c timezone=UTC"},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._single = async_sessionmaker(at_once, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self, correlation_id: str) -> AsyncIterator[Transaction]:
         """Open a transaction; commit on leaving, roll back on any exception."""
         async with self._sessions() as session, session.begin():
+            yield Transaction(session=session, service=self.service, correlation_id=correlation_id)
+
+    @asynccontextmanager
+    async def at_once(self, correlation_id: str) -> AsyncIterator[Transaction]:
+        """Give statements that are each committed by themselves: for one alone, two round trips less."""
+        async with self._single() as session:
             yield Transaction(session=session, service=self.service, correlation_id=correlation_id)
 
     async def ping(self) -> None:

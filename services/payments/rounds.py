@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from payments.charges import actions as charges
 from payments.charges import store as charge_rows
+from payments.charges.model import Attempt
 from payments.health import actions as health
 from payments.messages import store as messages
 from payments.methods.protocol import Away
@@ -30,27 +31,30 @@ TOGETHER_MAX = 8
 
 async def read_messages(wired: Wiring) -> int:
     """Ask the provider about what each message names, and apply the answer; the message itself proves nothing."""
-    async with wired.database.transaction("messages") as tx:
+    async with wired.database.at_once("messages") as tx:
         claimed = await messages.claim(tx, at=wired.clock.now(), limit=BATCH_MAX)
-    await _together([_message(wired, *each) for each in claimed])
+    # A payment is often told of twice in a moment (the payment, its session): one question answers both.
+    named: dict[tuple[tuple[str, ...], str], list[int]] = {}
+    for message_id, method, reference in claimed:
+        named.setdefault((tuple(wired.methods_beside(method)), reference), []).append(message_id)
+    await _together([_about(wired, methods, reference, ids) for (methods, reference), ids in named.items()])
     return len(claimed)
 
 
-async def _message(wired: Wiring, message_id: int, method_name: str, reference: str) -> None:
+async def _about(wired: Wiring, methods: Sequence[str], reference: str, message_ids: Sequence[int]) -> None:
     outcome = "names nothing of ours"
-    async with wired.database.transaction("messages") as tx:
-        attempt = await charge_rows.find_attempt(tx, reference, wired.methods_beside(method_name))
+    async with wired.database.at_once("messages") as tx:
+        attempt = await charge_rows.find_attempt(tx, reference, methods)
     if attempt is not None:
-        outcome = await _attempt(wired, attempt.id, named=True)
-    async with wired.database.transaction("messages") as tx:
-        if attempt is not None:
-            for refund in await refund_rows.of_charge(tx, attempt.charge_id):
-                await refund_rows.hasten(tx, refund.id, at=wired.clock.now())
-        elif _is_uuid(reference):
+        outcome = await _attempt(wired, attempt, named=True)
+    async with wired.database.at_once("messages") as tx:
+        if attempt is not None and attempt.captured is not None:
+            await refund_rows.hasten_of(tx, attempt.charge_id, at=wired.clock.now())
+        elif attempt is None and _is_uuid(reference):
             await refund_rows.hasten(tx, UUID(reference), at=wired.clock.now())
             outcome = "refund asked about"
         if outcome != charges.UNANSWERED:  # It may be the only one who tells of late money: it waits for an answer.
-            await messages.finish(tx, message_id, outcome, at=wired.clock.now())
+            await messages.finish(tx, message_ids, outcome, at=wired.clock.now())
 
 
 def _is_uuid(text: str) -> bool:
@@ -64,31 +68,28 @@ def _is_uuid(text: str) -> bool:
 async def ask_providers(wired: Wiring) -> int:
     """Ask about attempts that are due: what no webhook told, what is unknown, what is over."""
     at = wired.clock.now()
-    async with wired.database.transaction("attempts") as tx:
+    async with wired.database.at_once("attempts") as tx:
         due = await charge_rows.due_attempts(tx, at=at, limit=BATCH_MAX, lease_until=at + LEASE)
-    await _together([_attempt(wired, attempt_id) for attempt_id in due])
+    await _together([_attempt(wired, attempt) for attempt in due])
     return len(due)
 
 
-async def _attempt(wired: Wiring, attempt_id: UUID, *, named: bool = False) -> str:
+async def _attempt(wired: Wiring, attempt: Attempt, *, named: bool = False) -> str:
     """Ask about one attempt; `named`: the provider itself spoke of it, so it exists there."""
-    async with wired.database.transaction("attempts") as tx:
-        attempt = await charge_rows.attempt(tx, attempt_id)
-        charge = None if attempt is None else await charge_rows.find(tx, attempt.charge_id)
-        others = [] if charge is None else await charge_rows.attempts_of(tx, charge.id)
-    if attempt is None or charge is None:
-        return "no such attempt"
     method = wired.method(attempt.method)
-    lost = attempt.provider_id is None and attempt.state in {"prepared", "unknown"} and method.capabilities.reopens
-    awaited = charge.status == "pending" and others[-1].id == attempt.id and attempt.deadline > wired.clock.now()
-    if lost and (awaited or named):
+    if attempt.provider_id is None and attempt.state in {"prepared", "unknown"} and method.capabilities.reopens:
         # The answer to our call was lost: the same call under the same key tells what it made, or makes it once.
-        try:
-            attempt = await charges.open_attempt(wired.database, method, charge, attempt, at=wired.clock.now())
-        except Away:
-            if named:
-                return charges.UNANSWERED
-    return await charges.ask_and_apply(wired.database, method, attempt.id, at=wired.clock.now())
+        async with wired.database.transaction("attempts") as tx:
+            charge = await charge_rows.find(tx, attempt.charge_id)
+            others = await charge_rows.attempts_of(tx, attempt.charge_id)
+        last = others[-1].id == attempt.id and attempt.deadline > wired.clock.now()
+        if charge is not None and (named or (last and charge.status == "pending")):
+            try:
+                attempt = await charges.open_attempt(wired.database, method, charge, attempt, at=wired.clock.now())
+            except Away:
+                if named:
+                    return charges.UNANSWERED
+    return await charges.ask_and_apply(wired.database, method, attempt, at=wired.clock.now())
 
 
 async def end_what_is_over(wired: Wiring) -> int:

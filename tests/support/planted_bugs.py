@@ -61,11 +61,9 @@ def _silence_is_failure(judge):
 
 
 def _a_message_is_proof(_read):
-    async def bad(wired, attempt_id, *, named=False):
-        async with wired.database.transaction("x") as tx:
-            attempt = await store.attempt(tx, attempt_id)
+    async def bad(wired, attempt, *, named=False):
         paid = Paid(attempt.amount, wired.clock.now())
-        return await actions.apply(wired.database, wired.method(attempt.method), attempt_id, paid, at=wired.clock.now())
+        return await actions.apply(wired.database, wired.method(attempt.method), attempt, paid, at=wired.clock.now())
 
     return bad
 
@@ -131,7 +129,8 @@ def _a_capture_in_two_transactions(apply):
 def _a_question_is_forgotten_by_a_crash(_due):
     async def bad(tx, *, at, limit, lease_until):
         due = await _due(tx, at=at, limit=limit, lease_until=lease_until)
-        await tx.execute("UPDATE attempts SET next_poll_at = NULL WHERE id = ANY(:due)", due=due)
+        ids = [each.id for each in due]
+        await tx.execute("UPDATE attempts SET next_poll_at = NULL WHERE id = ANY(:ids)", ids=ids)
         return due
 
     return bad

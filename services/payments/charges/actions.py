@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
@@ -11,7 +12,8 @@ from uuid import UUID
 from kernel.clock import new_id
 from kernel.contracts import Fact
 from kernel.money import Yen
-from kernel.rows import Database, Transaction
+from kernel.outbox import Pending
+from kernel.rows import Database, Transaction, Write
 from payments.callbacks import actions as callbacks
 from payments.cases import model as case_model
 from payments.cases import store as cases
@@ -78,9 +80,13 @@ async def prepare(
         if not charge.method:  # The payer chooses; events begin then.
             await store.note(tx, charge.id, "opened_for_choice", amount=charge.amount, at=at)
             return Prepared(charge, None, (), new=True)
-        await publish(tx, facts.requested(charge), charge, at=at)
-        await store.note(tx, charge.id, "opened", amount=charge.amount, method=charge.method, at=at)
-        return Prepared(charge, await _new_attempt(tx, charge, attempt_id, at), (), new=True)
+        attempt = _new_attempt(charge, attempt_id, at)
+        await tx.write(
+            store.adding_attempt(attempt, next_poll_at=model.next_poll(attempt, at=at)),
+            store.noting(charge.id, "opened", amount=charge.amount, method=charge.method, at=at),
+            events=[_event(tx, facts.requested(charge), charge, new_id(), at=at)],
+        )
+        return Prepared(charge, attempt, (), new=True)
     kept = await store.find_by_reference(tx, asked.caller, asked.reference)
     assert kept is not None  # noqa: S101 - its insertion just conflicted
     if kept.amount != asked.amount:
@@ -104,7 +110,9 @@ async def prepare(
     else:
         await publish(tx, facts.requested(newer), newer, at=at)
         await store.note(tx, kept.id, "chosen", method=asked.method, at=at)
-    return Prepared(newer, await _new_attempt(tx, newer, attempt_id, at), tuple(living))
+    attempt = _new_attempt(newer, attempt_id, at)
+    await tx.write(store.adding_attempt(attempt, next_poll_at=model.next_poll(attempt, at=at)))
+    return Prepared(newer, attempt, tuple(living))
 
 
 async def _longer(tx: Transaction, charge: Charge, expires_at: datetime, *, at: datetime) -> Charge:
@@ -117,8 +125,8 @@ async def _longer(tx: Transaction, charge: Charge, expires_at: datetime, *, at: 
     return newer
 
 
-async def _new_attempt(tx: Transaction, charge: Charge, attempt_id: UUID, at: datetime) -> Attempt:
-    attempt = Attempt(
+def _new_attempt(charge: Charge, attempt_id: UUID, at: datetime) -> Attempt:
+    return Attempt(
         id=attempt_id,
         charge_id=charge.id,
         method=charge.method,
@@ -127,8 +135,6 @@ async def _new_attempt(tx: Transaction, charge: Charge, attempt_id: UUID, at: da
         deadline=charge.expires_at,
         created_at=at,
     )
-    await store.add_attempt(tx, attempt, next_poll_at=model.next_poll(attempt, at=at))
-    return attempt
 
 
 async def open_attempt(
@@ -178,20 +184,18 @@ async def _settle_open(
             attempt = replace(now, provider_id=attempt.provider_id, pay_url=attempt.pay_url, shown=attempt.shown)
         elif now.state not in {"prepared", "unknown"}:
             return  # Another call for the same attempt was answered; a failure of this one changes nothing.
-        await store.save_attempt(tx, attempt, next_poll_at=model.next_poll(attempt, at=at))
-        await store.note(tx, charge.id, kind, method=attempt.method, at=at, **said)
+        await tx.write(
+            store.saving_attempt(attempt, next_poll_at=model.next_poll(attempt, at=at)),
+            store.noting(charge.id, kind, method=attempt.method, at=at, **said),
+        )
 
 
-async def ask_and_apply(database: Database, method: Method, attempt_id: UUID, *, at: datetime) -> str:
+async def ask_and_apply(database: Database, method: Method, attempt: Attempt, *, at: datetime) -> str:
     """Ask the provider for the truth about an attempt and apply it; return what came of it in a word."""
-    async with database.transaction("ask") as tx:
-        attempt = await store.attempt(tx, attempt_id)
-    if attempt is None:
-        return "no such attempt"
     finding = await method.query(attempt)
     if isinstance(finding, NoAnswer) and finding.retry_at is not None:
         async with database.transaction("ask") as tx:
-            await store.ask_at(tx, attempt_id, finding.retry_at)
+            await store.ask_at(tx, attempt.id, finding.retry_at)
         return UNANSWERED
     if isinstance(finding, model.Unpaid | model.NotThere) and _is_lost(method, attempt):
         await method.expire(attempt)  # What it made is lost to us, and so to the payer: another attempt is needed.
@@ -200,7 +204,7 @@ async def ask_and_apply(database: Database, method: Method, attempt_id: UUID, *,
     elif isinstance(finding, model.Over | model.Unpaid | model.NotThere) and at > attempt.deadline + model.GRACE:
         await method.expire(attempt)  # Nobody may pay it any more; money that came in this moment is found next time.
         finding = await method.query(attempt)
-    return await apply(database, method, attempt_id, finding, at=at)
+    return await apply(database, method, attempt, finding, at=at)
 
 
 def _is_lost(method: Method, attempt: Attempt) -> bool:
@@ -208,16 +212,16 @@ def _is_lost(method: Method, attempt: Attempt) -> bool:
     return attempt.provider_id is None and attempt.state == "unknown" and not method.capabilities.reopens
 
 
-async def apply(database: Database, method: Method, attempt_id: UUID, finding: Finding, *, at: datetime) -> str:
-    """Apply a finding under the charge's lock, with its events and cases in the same transaction."""
+async def apply(database: Database, method: Method, asked: Attempt, finding: Finding, *, at: datetime) -> str:
+    """Apply a finding under the charge's lock, with its events and cases in the same transaction.
+
+    `asked` is the attempt as it was when its provider was asked; what counts is how it stands now.
+    """
     async with database.transaction("apply") as tx:
-        before = await store.attempt(tx, attempt_id)
-        if before is None:
-            return "no such attempt"
-        charge = await store.find(tx, before.charge_id, lock=True)
-        attempt = await store.attempt(tx, attempt_id, lock=True)
+        charge = await store.find(tx, asked.charge_id, lock=True)
         assert charge is not None  # noqa: S101 - the attempt's foreign key
-        assert attempt is not None  # noqa: S101 - read a moment ago, never deleted
+        attempts = await store.attempts_of(tx, charge.id)
+        attempt = next(each for each in attempts if each.id == asked.id)
         tx = Transaction(tx.session, tx.service, charge.correlation_id)  # noqa: PLW2901 - the charge's own id from here
         if not isinstance(finding, NoAnswer):
             charge = await _known_again(tx, charge, attempt, at=at)
@@ -227,14 +231,15 @@ async def apply(database: Database, method: Method, attempt_id: UUID, finding: F
         poll_at = model.next_poll(newer, at=at, reversible=method.capabilities.reversible)
         if isinstance(finding, NoAnswer) and poll_at is not None and newer.state == "open":
             poll_at = min(poll_at, at + model.NO_ANSWER)
-        await store.save_attempt(tx, newer, next_poll_at=poll_at)
-        concluded = await _conclude(tx, charge, newer, finding, outcome, at=at)
+        saving = store.saving_attempt(newer, next_poll_at=poll_at)
+        others = [newer if each.id == newer.id else each for each in attempts]
+        concluded = await _conclude(tx, charge, newer, finding, outcome, others=others, saving=saving, at=at)
         if isinstance(outcome, model.Captured):
             too_much = model.judge(concluded, newer, finding, given_back=given_back, at=at)
             if isinstance(too_much, model.Unallocated):
                 more = model.after(concluded, newer, finding, too_much, at=at)
-                await store.save_attempt(tx, more, next_poll_at=poll_at)
-                concluded = await _conclude(tx, concluded, more, finding, too_much, at=at)
+                saving = store.saving_attempt(more, next_poll_at=poll_at)
+                concluded = await _conclude(tx, concluded, more, finding, too_much, others=others, saving=saving, at=at)
         if poll_at is None and newer.state in model.LIVING:
             await _nobody_knows(tx, concluded, newer, at=at)
         return UNANSWERED if isinstance(finding, NoAnswer) else type(outcome).__name__
@@ -286,9 +291,17 @@ async def open_case(
 
 
 async def _conclude(  # noqa: PLR0911 - one return for each outcome
-    tx: Transaction, charge: Charge, attempt: Attempt, finding: Finding, outcome: model.Outcome, *, at: datetime
+    tx: Transaction,
+    charge: Charge,
+    attempt: Attempt,
+    finding: Finding,
+    outcome: model.Outcome,
+    *,
+    others: Sequence[Attempt],
+    saving: Write,
+    at: datetime,
 ) -> Charge:
-    others = await store.attempts_of(tx, charge.id)
+    """Write an outcome down: the attempt (`saving`), its charge, the event, the history and the case."""
     status = model.status_after(
         charge,
         outcome,
@@ -297,17 +310,25 @@ async def _conclude(  # noqa: PLR0911 - one return for each outcome
         over=model.is_over(charge, others, at=at),
     )
     newer = replace(charge, status=status, version=charge.version + 1)
-    match outcome:
-        case model.Captured():
-            assert isinstance(finding, Paid)  # noqa: S101 - judge's promise
-            newer = replace(
-                newer, method=attempt.method, captured_at=finding.at, captured=charge.amount, captured_by=attempt.id
-            )
-            await store.save(tx, newer)
-            await publish(tx, facts.captured(newer, attempt, amount=charge.amount, at=finding.at), newer, at=at)
-            await store.note(tx, charge.id, "paid", amount=charge.amount, method=attempt.method, at=at)
+    if isinstance(outcome, model.Captured):
+        assert isinstance(finding, Paid)  # noqa: S101 - judge's promise
+        newer = replace(
+            newer, method=attempt.method, captured_at=finding.at, captured=charge.amount, captured_by=attempt.id
+        )
+        fact = facts.captured(newer, attempt, amount=charge.amount, at=finding.at)
+        event_id = new_id()
+        await tx.write(
+            saving,
+            store.saving(newer),
+            store.noting(charge.id, "paid", amount=charge.amount, method=attempt.method, at=at),
+            events=[_event(tx, fact, newer, event_id, at=at)],
+        )
+        await callbacks.tell_fact(tx, newer, fact, event_id=event_id, at=at)
+        if charge.status == "unallocated":
             await _end_cases(tx, charge, attempt, "completed", at=at)
-            return newer
+        return newer
+    await tx.write(saving)
+    match outcome:
         case model.Unallocated(amount=amount, cause=cause):
             await store.note(tx, charge.id, "unallocated", amount=amount, method=attempt.method, cause=cause, at=at)
             await open_case(tx, charge, attempt, model.case_of(charge, cause), amount, at=at)
@@ -389,6 +410,9 @@ async def unallocated(
 async def publish(tx: Transaction, fact: Fact, charge: Charge, *, at: datetime) -> None:
     """Write a charge's event to the outbox under the version that the charge has now."""
     event_id = new_id()
-    await tx.publish(fact, subject=charge.id, version=charge.version, event_id=event_id, at=at)
+    await tx.write(events=[_event(tx, fact, charge, event_id, at=at)])
     await callbacks.tell_fact(tx, charge, fact, event_id=event_id, at=at)
-    await tx.wake(store.CHARGE_CHANNEL, str(charge.id))
+
+
+def _event(tx: Transaction, fact: Fact, charge: Charge, event_id: UUID, *, at: datetime) -> Pending:
+    return Pending(fact, str(charge.id), charge.version, event_id, tx.correlation_id, at)

@@ -11,11 +11,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from kernel.money import Yen
-from kernel.rows import Transaction
+from kernel.rows import Transaction, Write
 from payments.charges.history import SENTENCES
 from payments.charges.model import Attempt, Charge, Part
-
-CHARGE_CHANNEL = "momiji_charges"
 
 
 async def find(tx: Transaction, charge_id: UUID, *, lock: bool = False) -> Charge | None:
@@ -84,36 +82,43 @@ async def add(tx: Transaction, charge: Charge) -> bool:
     return found.one_or_none() is not None
 
 
-async def save(tx: Transaction, charge: Charge) -> None:
-    """Write a charge's new state and wake the pages that show it."""
-    await tx.session.execute(
-        text(
-            "UPDATE charges SET status = :status, method = :method, version = :version, expires_at = :expires_at, "
-            "captured_at = :captured_at, captured_amount = :captured, captured_by = :captured_by WHERE id = :id"
-        ),
+def saving(charge: Charge) -> Write:
+    """Return the write of a charge's new state."""
+    return Write(
+        "UPDATE charges SET status = :c_status, method = :c_method, version = :c_version, expires_at = :c_expires_at, "
+        "captured_at = :c_captured_at, captured_amount = :c_captured, captured_by = :c_captured_by WHERE id = :c_id",
         {
-            "id": charge.id,
-            "status": charge.status,
-            "method": charge.method,
-            "version": charge.version,
-            "expires_at": charge.expires_at,
-            "captured_at": charge.captured_at,
-            "captured": charge.captured.amount if charge.captured else None,
-            "captured_by": charge.captured_by,
+            "c_id": charge.id,
+            "c_status": charge.status,
+            "c_method": charge.method,
+            "c_version": charge.version,
+            "c_expires_at": charge.expires_at,
+            "c_captured_at": charge.captured_at,
+            "c_captured": charge.captured.amount if charge.captured else None,
+            "c_captured_by": charge.captured_by,
         },
     )
 
 
-async def note(tx: Transaction, charge_id: UUID, kind: str, /, *, at: datetime, **fields: Yen | str) -> None:
-    """Add a line to a charge's history: a kind of history.SENTENCES and its values."""
+async def save(tx: Transaction, charge: Charge) -> None:
+    """Write a charge's new state."""
+    await tx.write(saving(charge))
+
+
+def noting(charge_id: UUID, kind: str, /, *, at: datetime, **fields: Yen | str) -> Write:
+    """Return the write of a line of a charge's history: a kind of history.SENTENCES and its values."""
     assert kind in SENTENCES  # noqa: S101 - a line that nobody could read
     values = {name: value.amount if isinstance(value, Yen) else value for name, value in fields.items()}
-    await tx.session.execute(
-        text(
-            "INSERT INTO charge_history (charge_id, at, kind, fields) VALUES (:id, :at, :kind, CAST(:fields AS jsonb))"
-        ),
-        {"id": charge_id, "at": at, "kind": kind, "fields": json.dumps(values, ensure_ascii=False)},
+    return Write(
+        "INSERT INTO charge_history (charge_id, at, kind, fields) "
+        "VALUES (:h_id, :h_at, :h_kind, CAST(:h_fields AS jsonb))",
+        {"h_id": charge_id, "h_at": at, "h_kind": kind, "h_fields": json.dumps(values, ensure_ascii=False)},
     )
+
+
+async def note(tx: Transaction, charge_id: UUID, kind: str, /, *, at: datetime, **fields: Yen | str) -> None:
+    """Add a line to a charge's history."""
+    await tx.write(noting(charge_id, kind, at=at, **fields))
 
 
 async def history(tx: Transaction, charge_id: UUID) -> list[tuple[datetime, str, dict[str, Any]]]:
@@ -125,47 +130,48 @@ async def history(tx: Transaction, charge_id: UUID) -> list[tuple[datetime, str,
     return [(row.at, row.kind or "", dict(row.fields) | ({"words": row.words} if row.words else {})) for row in rows]
 
 
-async def add_attempt(tx: Transaction, attempt: Attempt, *, next_poll_at: datetime | None) -> None:
-    """Insert an attempt before its provider is called."""
-    await tx.session.execute(
-        text(
-            "INSERT INTO attempts (id, charge_id, method, state, amount, deadline, created_at, next_poll_at) "
-            "VALUES (:id, :charge_id, :method, :state, :amount, :deadline, :created_at, :next_poll_at)"
-        ),
+def adding_attempt(attempt: Attempt, *, next_poll_at: datetime | None) -> Write:
+    """Return the write of a new attempt; it is committed before its provider is called."""
+    return Write(
+        "INSERT INTO attempts (id, charge_id, method, state, amount, deadline, created_at, next_poll_at) "
+        "VALUES (:a_id, :a_charge_id, :a_method, :a_state, :a_amount, :a_deadline, :a_created_at, :a_next_poll_at)",
         {
-            "id": attempt.id,
-            "charge_id": attempt.charge_id,
-            "method": attempt.method,
-            "state": attempt.state,
-            "amount": attempt.amount.amount,
-            "deadline": attempt.deadline,
-            "created_at": attempt.created_at,
-            "next_poll_at": next_poll_at,
+            "a_id": attempt.id,
+            "a_charge_id": attempt.charge_id,
+            "a_method": attempt.method,
+            "a_state": attempt.state,
+            "a_amount": attempt.amount.amount,
+            "a_deadline": attempt.deadline,
+            "a_created_at": attempt.created_at,
+            "a_next_poll_at": next_poll_at,
+        },
+    )
+
+
+def saving_attempt(attempt: Attempt, *, next_poll_at: datetime | None) -> Write:
+    """Return the write of an attempt's new state."""
+    return Write(
+        "UPDATE attempts SET state = :a_state, provider_id = :a_provider_id, pay_url = :a_pay_url, "
+        "shown = CAST(:a_shown AS jsonb), deadline = :a_deadline, polls = :a_polls, next_poll_at = :a_next_poll_at, "
+        "captured_at = :a_captured_at, captured_amount = :a_captured WHERE id = :a_id",
+        {
+            "a_id": attempt.id,
+            "a_state": attempt.state,
+            "a_provider_id": attempt.provider_id,
+            "a_pay_url": attempt.pay_url,
+            "a_shown": json.dumps(dict(attempt.shown or {})),
+            "a_deadline": attempt.deadline,
+            "a_polls": attempt.polls,
+            "a_next_poll_at": next_poll_at,
+            "a_captured_at": attempt.captured_at,
+            "a_captured": attempt.captured.amount if attempt.captured else None,
         },
     )
 
 
 async def save_attempt(tx: Transaction, attempt: Attempt, *, next_poll_at: datetime | None) -> None:
     """Write an attempt's new state."""
-    await tx.session.execute(
-        text(
-            "UPDATE attempts SET state = :state, provider_id = :provider_id, pay_url = :pay_url, "
-            "shown = CAST(:shown AS jsonb), deadline = :deadline, polls = :polls, next_poll_at = :next_poll_at, "
-            "captured_at = :captured_at, captured_amount = :captured WHERE id = :id"
-        ),
-        {
-            "id": attempt.id,
-            "state": attempt.state,
-            "provider_id": attempt.provider_id,
-            "pay_url": attempt.pay_url,
-            "shown": json.dumps(dict(attempt.shown or {})),
-            "deadline": attempt.deadline,
-            "polls": attempt.polls,
-            "next_poll_at": next_poll_at,
-            "captured_at": attempt.captured_at,
-            "captured": attempt.captured.amount if attempt.captured else None,
-        },
-    )
+    await tx.write(saving_attempt(attempt, next_poll_at=next_poll_at))
 
 
 async def attempts_of(tx: Transaction, charge_id: UUID) -> list[Attempt]:
@@ -187,28 +193,42 @@ async def given_back(tx: Transaction, attempt_id: UUID) -> Yen:
 
 async def find_attempt(tx: Transaction, reference: str, methods: Sequence[str]) -> Attempt | None:
     """Return the attempt that a provider means, of one of its methods: by our reference, or by the provider's id."""
-    found = await tx.session.execute(
-        text(
-            "SELECT * FROM attempts WHERE method = ANY(:methods) "
-            "AND (id::text = :reference OR provider_id = :reference)"
-        ),
-        {"methods": list(methods), "reference": reference},
+    # Two statements of which each finds its index; a provider may well use the form of a UUID for its own ids.
+    ours = _uuid(reference)
+    if ours is not None:
+        found = await tx.execute(
+            "SELECT * FROM attempts WHERE id = :id AND method = ANY(:methods)", id=ours, methods=list(methods)
+        )
+        row = found.one_or_none()
+        if row is not None:
+            return to_attempt(row)
+    found = await tx.execute(
+        "SELECT * FROM attempts WHERE provider_id = :reference AND method = ANY(:methods) LIMIT 1",
+        reference=reference,
+        methods=list(methods),
     )
-    row = found.first()
+    row = found.one_or_none()
     return None if row is None else to_attempt(row)
 
 
-async def due_attempts(tx: Transaction, *, at: datetime, limit: int, lease_until: datetime) -> list[UUID]:
+def _uuid(given: str) -> UUID | None:
+    try:
+        return UUID(given)
+    except ValueError:
+        return None
+
+
+async def due_attempts(tx: Transaction, *, at: datetime, limit: int, lease_until: datetime) -> list[Attempt]:
     """Lease and return attempts whose provider is to be asked; another poller skips them meanwhile."""
     rows = await tx.session.execute(
         text(
             "UPDATE attempts SET next_poll_at = :lease, asked_at = :at "
             "WHERE id IN (SELECT id FROM attempts WHERE next_poll_at <= :at "
-            "ORDER BY next_poll_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING id"
+            "ORDER BY next_poll_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *"
         ),
         {"at": at, "limit": limit, "lease": lease_until},
     )
-    return [row.id for row in rows]
+    return [to_attempt(row) for row in rows]
 
 
 async def over(tx: Transaction, *, at: datetime, limit: int) -> list[UUID]:

@@ -158,7 +158,7 @@ class Guarded:
     async def _breaker(self, operation: Operation, at: datetime) -> Breaker:
         if self._read_at is None or at - self._read_at >= READ_AGAIN:
             self._read_at = at
-            async with self._database.transaction("health") as tx:
+            async with self._database.at_once("health") as tx:
                 kept = await store.every(tx)
             for each in kept:
                 if each.method == self._name:

@@ -35,6 +35,6 @@ async def webhook(request: Request, method: str) -> Response:
     if not (_PLAIN.match(event.event_id) and _PLAIN.match(event.reference or "-")):
         raise Malformed(problem="no provider writes such an id")
     kept = without_accounts(body)
-    async with wiring.database.transaction(correlation_id.get()) as tx:
+    async with wiring.database.at_once(correlation_id.get()) as tx:
         await store.keep(tx, method=method, event_id=event.event_id, reference=event.reference, body=kept, at=at)
     return Response(adapter.capabilities.webhook_answer, media_type="text/plain")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,18 +16,18 @@ PAUSE_SECONDS_FIRST = 10
 PAUSE_SECONDS_MAX = 3_600
 
 
-async def keep(tx: Transaction, *, method: str, event_id: str, reference: str, body: bytes, at: datetime) -> bool:
-    """Keep a message as it came and wake the processor; tell whether it is new."""
-    found = await tx.session.execute(
-        text(
-            "INSERT INTO provider_messages (method, event_id, reference, body, received_at) "
-            "VALUES (:method, :event_id, :reference, :body, :at) ON CONFLICT (method, event_id) DO NOTHING RETURNING id"
-        ),
-        {"method": method, "event_id": event_id[:255], "reference": reference[:255], "body": body, "at": at},
+async def keep(tx: Transaction, *, method: str, event_id: str, reference: str, body: bytes, at: datetime) -> None:
+    """Keep a message as it came and wake the processor, in one statement; a repeat changes nothing."""
+    await tx.execute(
+        "WITH kept AS (INSERT INTO provider_messages (method, event_id, reference, body, received_at) "
+        "VALUES (:method, :event_id, :reference, :body, :at) ON CONFLICT (method, event_id) DO NOTHING RETURNING 1) "
+        f"SELECT pg_notify('{MESSAGE_CHANNEL}', '') FROM kept",
+        method=method,
+        event_id=event_id[:255],
+        reference=reference[:255],
+        body=body,
+        at=at,
     )
-    new = found.one_or_none() is not None
-    await tx.wake(MESSAGE_CHANNEL)
-    return new
 
 
 async def claim(tx: Transaction, *, at: datetime, limit: int) -> list[tuple[int, str, str]]:
@@ -60,9 +61,11 @@ async def forget_bodies(tx: Transaction, *, before: datetime) -> int:
     return len(found.all())
 
 
-async def finish(tx: Transaction, message_id: int, outcome: str, *, at: datetime) -> None:
-    """Write down what came of a message."""
-    await tx.session.execute(
-        text("UPDATE provider_messages SET outcome = :outcome, processed_at = :at WHERE id = :id"),
-        {"id": message_id, "outcome": outcome, "at": at},
+async def finish(tx: Transaction, message_ids: Sequence[int], outcome: str, *, at: datetime) -> None:
+    """Write down what came of messages."""
+    await tx.execute(
+        "UPDATE provider_messages SET outcome = :outcome, processed_at = :at WHERE id = ANY(:ids)",
+        ids=list(message_ids),
+        outcome=outcome,
+        at=at,
     )

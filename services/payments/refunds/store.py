@@ -117,6 +117,17 @@ async def hasten(tx: Transaction, refund_id: UUID, *, at: datetime) -> None:
     await tx.wake(REFUND_CHANNEL)
 
 
+async def hasten_of(tx: Transaction, charge_id: UUID, *, at: datetime) -> None:
+    """Ask about all refunds of a charge that are under way, at once."""
+    await tx.execute(
+        "WITH hastened AS (UPDATE refunds SET next_poll_at = :at WHERE charge_id = :id "
+        "AND state IN ('requested', 'sent') RETURNING 1) "
+        f"SELECT pg_notify('{REFUND_CHANNEL}', '') FROM hastened LIMIT 1",
+        id=charge_id,
+        at=at,
+    )
+
+
 def to_refund(row: Any) -> Refund:
     """Parse a row."""
     return Refund(

@@ -99,7 +99,7 @@ async def approved(at_desk, made, *, amount=510, charge=None):
 async def settle_attempts(made, charge_id):
     async with made.database.transaction("test") as tx:
         (attempt,) = await charge_rows.attempts_of(tx, UUID(charge_id))
-    await charges.ask_and_apply(made.database, made.method("payeasy_komoju"), attempt.id, at=made.clock.now())
+    await charges.ask_and_apply(made.database, made.method("payeasy_komoju"), attempt, at=made.clock.now())
 
 
 async def move(made, refund_id, method=None):
