@@ -60,6 +60,12 @@ def _together(parts: tuple[str, ...], wakes_relay: bool) -> TextClause:  # noqa:
     return text(f"WITH {written} SELECT " + ("pg_notify(:wake, '')" if wakes_relay else "1"))
 
 
+@lru_cache(maxsize=512)
+def _statement(sql: str) -> TextClause:
+    """Return a parsed statement, once for each text: finding its parameters costs as much as a small query's plan."""
+    return text(sql)
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """One unit of work: rows, events and wake-ups that are committed together or not at all."""
@@ -78,7 +84,7 @@ class Transaction:
 
     async def execute(self, sql: str, /, **parameters: Any) -> Any:
         """Run one SQL statement with named parameters."""
-        return await self.session.execute(text(sql), parameters)
+        return await self.session.execute(_statement(sql), parameters)
 
     async def write(self, *writes: Write, events: Sequence[Pending] = ()) -> None:
         """Carry out writes and put events into the outbox, all in one statement and one round trip.
