@@ -19,6 +19,23 @@ SERVICES = ("ticketing", "payments", "reconciliation")
 DATABASES = (*SERVICES, "stream")
 LOG_BYTES_MAX = 20_000_000
 HOME_VARIABLE = "MOMIJI_HOME"
+# What the providers are asked to tell of (docs/running.md): a payment once, by the event that names our own reference.
+WEBHOOK_EVENTS = {
+    "MOMIJI_SANDBOX_STRIPE_WEBHOOK_EVENTS": [
+        "checkout.session.*",
+        "payment_intent.payment_failed",
+        "refund.*",
+        "charge.dispute.*",
+        "payout.*",
+    ],
+    "MOMIJI_SANDBOX_KOMOJU_WEBHOOK_EVENTS": [
+        "payment.captured",
+        "payment.expired",
+        "payment.cancelled",
+        "payment.failed",
+        "payment.refund*",
+    ],
+}
 
 
 class CannotStartError(Exception):
@@ -205,6 +222,7 @@ class Installation:
             told["MOMIJI_SANDBOX_HOST"] = running.host
             told["MOMIJI_SANDBOX_JOURNAL_FILE"] = str(self.home / "sandbox" / "journal.jsonl")
             told["MOMIJI_SANDBOX_PUBLIC_URL"] = running.url("sandbox")
+            told |= {name: json.dumps(events) for name, events in WEBHOOK_EVENTS.items()}
         return told
 
 

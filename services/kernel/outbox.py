@@ -27,7 +27,7 @@ _INSERT = text(
     VALUES (:id, :aggregatetype, :aggregateid, :version, :type, CAST(:payload AS jsonb), :correlation_id, :shard, :at)
     """
 )
-_WAKE = text("SELECT pg_notify(:channel, '')").bindparams(channel=OUTBOX_CHANNEL)
+_WAKE = text("SELECT pg_notify(:channel, '')")
 
 
 class EventTooLargeError(ValueError):
@@ -67,7 +67,7 @@ async def write_event(tx: Transaction, fact: Fact, *, subject: str, version: int
             "at": at,
         },
     )
-    await tx.session.execute(_WAKE)
+    await tx.session.execute(_WAKE, {"channel": OUTBOX_CHANNEL})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, TextClause, text
+from sqlalchemy import BigInteger
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
@@ -20,6 +20,7 @@ from kernel import outbox
 from kernel.contracts.envelope import Fact
 from kernel.money import Yen
 from kernel.outbox import Pending, write_event
+from kernel.sql import Result, Session
 
 
 class Row(SQLModel):
@@ -54,23 +55,17 @@ class Write:
 
 
 @lru_cache(maxsize=256)
-def _together(parts: tuple[str, ...], wakes_relay: bool) -> TextClause:  # noqa: FBT001 - part of the cache's key
+def _together(parts: tuple[str, ...], wakes_relay: bool) -> str:  # noqa: FBT001 - part of the cache's key
     """Return one statement of several writes: a data-modifying WITH is carried out whether or not it is read."""
     written = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
-    return text(f"WITH {written} SELECT " + ("pg_notify(:wake, '')" if wakes_relay else "1"))
-
-
-@lru_cache(maxsize=512)
-def _statement(sql: str) -> TextClause:
-    """Return a parsed statement, once for each text: finding its parameters costs as much as a small query's plan."""
-    return text(sql)
+    return f"WITH {written} SELECT " + ("pg_notify(:wake, '')" if wakes_relay else "1")
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """One unit of work: rows, events and wake-ups that are committed together or not at all."""
 
-    session: AsyncSession
+    session: Session
     service: str
     correlation_id: str
 
@@ -82,9 +77,9 @@ class Transaction:
         """
         await write_event(self, fact, subject=str(subject), version=version, event_id=event_id, at=at)
 
-    async def execute(self, sql: str, /, **parameters: Any) -> Any:
+    async def execute(self, sql: str, /, **parameters: Any) -> Result:
         """Run one SQL statement with named parameters."""
-        return await self.session.execute(_statement(sql), parameters)
+        return await self.session.execute(sql, parameters)
 
     async def write(self, *writes: Write, events: Sequence[Pending] = ()) -> None:
         """Carry out writes and put events into the outbox, all in one statement and one round trip.
@@ -102,7 +97,7 @@ class Transaction:
 
     async def wake(self, channel: str, payload: str = "") -> None:
         """Wake listeners of a channel once this transaction commits."""
-        await self.session.execute(text("SELECT pg_notify(:c, :p)"), {"c": channel, "p": payload})
+        await self.session.execute("SELECT pg_notify(:c, :p)", {"c": channel, "p": payload})
 
 
 class Database:
@@ -119,26 +114,24 @@ class Database:
             pool_pre_ping=False,
             connect_args={"options": "-c statement_timeout=30s -c lock_timeout=10s -c timezone=UTC"},
         )
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._single = async_sessionmaker(at_once, expire_on_commit=False)
+        self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self, correlation_id: str) -> AsyncIterator[Transaction]:
         """Open a transaction; commit on leaving, roll back on any exception."""
-        async with self._sessions() as session, session.begin():
-            yield Transaction(session=session, service=self.service, correlation_id=correlation_id)
+        async with self.engine.begin() as connection:
+            yield Transaction(await Session.on(connection), self.service, correlation_id)
 
     @asynccontextmanager
     async def at_once(self, correlation_id: str) -> AsyncIterator[Transaction]:
         """Give statements that are each committed by themselves: for one alone, two round trips less."""
-        async with self._single() as session:
-            yield Transaction(session=session, service=self.service, correlation_id=correlation_id)
+        async with self._at_once.connect() as connection:
+            yield Transaction(await Session.on(connection), self.service, correlation_id)
 
     async def ping(self) -> None:
         """Return if the database answers; raise whatever the driver raises otherwise."""
-        async with self.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+        async with self.at_once("ping") as tx:
+            await tx.execute("SELECT 1")
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -29,32 +29,47 @@ LEASE = timedelta(seconds=90)  # Longer than any provider's time-out: nobody els
 TOGETHER_MAX = 8
 
 
-async def read_messages(wired: Wiring) -> int:
-    """Ask the provider about what each message names, and apply the answer; the message itself proves nothing."""
+async def read_messages(wired: Wiring, methods: Sequence[str] = ()) -> int:
+    """Ask the provider about what each message names, and apply the answer; the message itself proves nothing.
+
+    `methods`: whose messages are read, all if none is named; a provider that hangs holds up its own only.
+    """
+    at = wired.clock.now()
     async with wired.database.at_once("messages") as tx:
-        claimed = await messages.claim(tx, at=wired.clock.now(), limit=BATCH_MAX)
+        claimed = await messages.claim(tx, methods or [*wired.methods], at=at, limit=BATCH_MAX)
+        attempts = await charge_rows.find_attempts(tx, {reference for _, _, reference in claimed})
     # A payment is often told of twice in a moment (the payment, its session): one question answers both.
     named: dict[tuple[tuple[str, ...], str], list[int]] = {}
     for message_id, method, reference in claimed:
         named.setdefault((tuple(wired.methods_beside(method)), reference), []).append(message_id)
-    await _together([_about(wired, methods, reference, ids) for (methods, reference), ids in named.items()])
+    ended: dict[int, str] = {}
+
+    async def about(beside: Sequence[str], reference: str, message_ids: Sequence[int]) -> None:
+        attempt = next((each for each in attempts[reference] if each.method in beside), None)
+        outcome = await _about(wired, attempt, reference)
+        if outcome != charges.UNANSWERED:  # It may be the only one who tells of late money: it waits for an answer.
+            ended.update(dict.fromkeys(message_ids, outcome))
+
+    await _together([about(beside, reference, ids) for (beside, reference), ids in named.items()])
+    if ended:
+        async with wired.database.at_once("messages") as tx:
+            await messages.finish(tx, ended, at=wired.clock.now())
     return len(claimed)
 
 
-async def _about(wired: Wiring, methods: Sequence[str], reference: str, message_ids: Sequence[int]) -> None:
-    outcome = "names nothing of ours"
-    async with wired.database.at_once("messages") as tx:
-        attempt = await charge_rows.find_attempt(tx, reference, methods)
+async def _about(wired: Wiring, attempt: Attempt | None, reference: str) -> str:
+    """Do what a message about this reference asks for; return what came of it in a few words."""
     if attempt is not None:
         outcome = await _attempt(wired, attempt, named=True)
+        if attempt.captured is not None:
+            async with wired.database.at_once("messages") as tx:
+                await refund_rows.hasten_of(tx, attempt.charge_id, at=wired.clock.now())
+        return outcome
+    if not _is_uuid(reference):
+        return "names nothing of ours"
     async with wired.database.at_once("messages") as tx:
-        if attempt is not None and attempt.captured is not None:
-            await refund_rows.hasten_of(tx, attempt.charge_id, at=wired.clock.now())
-        elif attempt is None and _is_uuid(reference):
-            await refund_rows.hasten(tx, UUID(reference), at=wired.clock.now())
-            outcome = "refund asked about"
-        if outcome != charges.UNANSWERED:  # It may be the only one who tells of late money: it waits for an answer.
-            await messages.finish(tx, message_ids, outcome, at=wired.clock.now())
+        await refund_rows.hasten(tx, UUID(reference), at=wired.clock.now())
+    return "refund asked about"
 
 
 def _is_uuid(text: str) -> bool:
@@ -65,11 +80,16 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-async def ask_providers(wired: Wiring) -> int:
-    """Ask about attempts that are due: what no webhook told, what is unknown, what is over."""
+async def ask_providers(wired: Wiring, methods: Sequence[str] = ()) -> int:
+    """Ask about attempts that are due: what no webhook told, what is unknown, what is over.
+
+    `methods`: about whose attempts, all if none is named.
+    """
     at = wired.clock.now()
     async with wired.database.at_once("attempts") as tx:
-        due = await charge_rows.due_attempts(tx, at=at, limit=BATCH_MAX, lease_until=at + LEASE)
+        due = await charge_rows.due_attempts(
+            tx, methods or [*wired.methods], at=at, limit=BATCH_MAX, lease_until=at + LEASE
+        )
     await _together([_attempt(wired, attempt) for attempt in due])
     return len(due)
 

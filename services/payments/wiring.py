@@ -62,6 +62,14 @@ class Wiring:
         carrier = known.capabilities.carrier
         return [each for each, method in self.methods.items() if method.capabilities.carrier == carrier]
 
+    @property
+    def carriers(self) -> dict[str, list[str]]:
+        """The methods by who carries them: each is read and asked by itself."""
+        found: dict[str, list[str]] = {}
+        for name, method in self.methods.items():
+            found.setdefault(method.capabilities.carrier, []).append(name)
+        return found
+
     def offered(self, name: str) -> Method:
         """Return a method by which a new payment may begin; raise MethodUnknown for one that is retired, too."""
         if name not in self.settings.methods_enabled:

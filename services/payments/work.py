@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
@@ -48,8 +49,19 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         [topic_of("ticketing")],
         handlers(clock=wired.clock, bank_account_needed=wired.bank_account_needed),
     )
-    channels = (messages.MESSAGE_CHANNEL, refund_rows.REFUND_CHANNEL, CALLBACK_CHANNEL, NOTICE_CHANNEL)
-    woken = {name: asyncio.Event() for name in channels}
+    # Who is woken by which notice: (channel, payload).
+    refunds, callbacks, notices = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    woken = {
+        (refund_rows.REFUND_CHANNEL, ""): refunds,
+        (CALLBACK_CHANNEL, ""): callbacks,
+        (NOTICE_CHANNEL, ""): notices,
+    }
+    told = {carrier: asyncio.Event() for carrier in wired.carriers}
+    woken |= {
+        (messages.MESSAGE_CHANNEL, method): told[carrier]
+        for carrier, methods in wired.carriers.items()
+        for method in methods
+    }
     courier = Courier(
         wired.database,
         wired.clock,
@@ -63,17 +75,18 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(runner.run(stop))
             group.create_task(_listen(settings.payments_database_url, woken, stop))
-            group.create_task(
-                _loop("messages", lambda: rounds.read_messages(wired), woken[messages.MESSAGE_CHANNEL], stop)
-            )
-            group.create_task(_loop("attempts", lambda: rounds.ask_providers(wired), None, stop))
+            for carrier, methods in wired.carriers.items():  # One that hangs holds up nobody else.
+                reading, asking = (
+                    partial(rounds.read_messages, wired, methods),
+                    partial(rounds.ask_providers, wired, methods),
+                )
+                group.create_task(_loop(f"{carrier}'s messages", reading, told[carrier], stop))
+                group.create_task(_loop(f"{carrier}'s attempts", asking, None, stop))
             group.create_task(_loop("transfers", lambda: rounds.tidy_transfers(wired), None, stop))
             group.create_task(_loop("deadlines", lambda: rounds.end_what_is_over(wired), None, stop))
-            group.create_task(_loop("notices", lambda: rounds.make_notices(wired), woken[NOTICE_CHANNEL], stop))
-            group.create_task(_loop("callbacks", courier.round, woken[CALLBACK_CHANNEL], stop))
-            group.create_task(
-                _loop("refunds", lambda: rounds.move_refunds(wired), woken[refund_rows.REFUND_CHANNEL], stop)
-            )
+            group.create_task(_loop("notices", lambda: rounds.make_notices(wired), notices, stop))
+            group.create_task(_loop("callbacks", courier.round, callbacks, stop))
+            group.create_task(_loop("refunds", lambda: rounds.move_refunds(wired), refunds, stop))
     finally:
         await asyncio.to_thread(relay.stop)
         await courier.close()
@@ -81,17 +94,18 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
         await wired.close()
 
 
-async def _listen(url: str, woken: dict[str, asyncio.Event], stop: asyncio.Event) -> None:
+async def _listen(url: str, woken: dict[tuple[str, str], asyncio.Event], stop: asyncio.Event) -> None:
     """Wake the loops when the web side wrote something; they look by themselves every second all the same."""
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
     while not stop.is_set():
         with suppress(psycopg.Error):
             async with await psycopg.AsyncConnection.connect(plain, autocommit=True) as connection:
-                for channel in woken:
+                for channel in {channel for channel, _ in woken}:
                     await connection.execute(f"LISTEN {channel}")
                 while not stop.is_set():
                     async for notice in connection.notifies(timeout=POLL_SECONDS):
-                        woken[notice.channel].set()
+                        if (notice.channel, notice.payload) in woken:
+                            woken[notice.channel, notice.payload].set()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), POLL_SECONDS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, Self
 
@@ -47,6 +48,8 @@ class SandboxSettings(BaseSettings):
     paypay_webhook_url: str = ""
     komoju_webhook_url: str = ""
     gmopg_webhook_url: str = ""
+    stripe_webhook_events: tuple[str, ...] = ("*",)  # what the merchant chose to be told of; "refund.*" is many
+    komoju_webhook_events: tuple[str, ...] = ("*",)
     webhook_retry_seconds_min: float = Field(default=0.5, gt=0)
     # Real providers pause for hours; a person at a demo does not.
     webhook_retry_seconds_max: float = Field(default=10.0, gt=0)
@@ -103,6 +106,11 @@ class SandboxSettings(BaseSettings):
         }[provider]
         base = self.payments_internal_url or self.payments_url
         return given or f"{base.rstrip('/')}/v1/webhooks/{method}"
+
+    def is_told(self, provider: str, event_type: str) -> bool:
+        """Tell whether the merchant chose to be told of a kind of event; PayPay and the second agency ask nobody."""
+        chosen = {"stripe": self.stripe_webhook_events, "komoju": self.komoju_webhook_events}.get(provider, ("*",))
+        return any(fnmatchcase(event_type, each) for each in chosen)
 
     @property
     def base(self) -> str:

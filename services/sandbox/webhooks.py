@@ -90,7 +90,9 @@ class Sender:
             await self._client.aclose()
 
     def send(self, provider: str, *, event_id: str, event_type: str, body: str) -> None:
-        """Send one webhook, unless a fault loses, doubles or delays it."""
+        """Send one webhook, if it is one that the merchant chose, unless a fault loses, doubles or delays it."""
+        if not self._settings.is_told(provider, event_type):
+            return
         fault = self._faults.strike(provider, "webhook", WEBHOOK_KINDS)
         kind = fault.kind if fault is not None else ""
         if kind == "lost_webhook":

@@ -67,6 +67,14 @@ def test_a_reordered_webhook_arrives_after_the_next(live):
     assert [each["type"] for each in live.catcher.events("komoju")] == ["payment.captured", "payment.authorized"]
 
 
+def test_only_what_the_merchant_chose_is_told():
+    settings = SandboxSettings(stripe_webhook_events=("checkout.session.*", "refund.updated"))
+    assert settings.is_told("stripe", "checkout.session.completed")
+    assert settings.is_told("stripe", "refund.updated")
+    assert not settings.is_told("stripe", "payment_intent.succeeded")
+    assert settings.is_told("paypay", "COMPLETED")
+
+
 def test_each_provider_has_its_own_address_at_payments():
     settings = SandboxSettings(payments_url="http://pay.example", komoju_webhook_url="http://other.example/hook")
     assert settings.webhook_url("stripe") == "http://pay.example/v1/webhooks/stripe_card"

@@ -127,8 +127,8 @@ def _a_capture_in_two_transactions(apply):
 
 
 def _a_question_is_forgotten_by_a_crash(_due):
-    async def bad(tx, *, at, limit, lease_until):
-        due = await _due(tx, at=at, limit=limit, lease_until=lease_until)
+    async def bad(tx, methods, **bounds):
+        due = await _due(tx, methods, **bounds)
         ids = [each.id for each in due]
         await tx.execute("UPDATE attempts SET next_poll_at = NULL WHERE id = ANY(:ids)", ids=ids)
         return due

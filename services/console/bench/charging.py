@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
 
-import httpx
 import psycopg
 
-from console.bench.load import percentile
+from console.bench.load import Answer, Line, percentile, post
 from console.bench.place import BenchPlace
 from console.installation import CannotStartError, Installation
 from console.postgres import DATABASE_USER
@@ -23,19 +24,19 @@ WARM_UP = 60
 TOGETHER = 16
 AMOUNT_YEN = 510
 WAIT_SECONDS_MAX = 60.0
+ACCEPTED = range(200, 300)
 
 
 async def charges(place: BenchPlace) -> list[Mapping[str, object]]:
     """Open charges by every method in turn, pay each at its provider, and wait until all are captured."""
     place.settle()
-    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=2 * TOGETHER)) as client:
-        await _all(place, client, WARM_UP)
-        place.settle()
-        started = time.perf_counter()
-        opened = await _all(place, client, CHARGES)
-        paid = time.perf_counter()
-        await _captured(place, CHARGES + WARM_UP)
-        ended = time.perf_counter()
+    await _all(place, WARM_UP)
+    place.settle()
+    started = time.perf_counter()
+    opened = await _all(place, CHARGES)
+    paid = time.perf_counter()
+    await _captured(place, CHARGES + WARM_UP)
+    ended = time.perf_counter()
     return [
         {
             "name": "charges_opened_and_captured",
@@ -48,59 +49,55 @@ async def charges(place: BenchPlace) -> list[Mapping[str, object]]:
     ]
 
 
-async def _all(place: BenchPlace, client: httpx.AsyncClient, count: int) -> list[float]:
-    """Open and pay so many charges, a few at a time; return how long each took to open."""
+async def _all(place: BenchPlace, count: int) -> list[float]:
+    """Open and pay so many charges, a few at a time; return how long each took to open, in seconds."""
     waiting = iter(range(count))
     waits: list[float] = []
     key = (Installation(place.home).secrets / "ticketing" / "momiji_service_key").read_text(encoding="ascii")
     issuer = Issuer("ticketing", key)
+    ports = place.running.ports
 
-    async def payer(connection: psycopg.AsyncConnection) -> None:
-        for number in waiting:
-            at = time.perf_counter()
-            charge_id = await _open(place, client, issuer, METHODS[number % len(METHODS)])
-            waits.append(time.perf_counter() - at)
-            found = await connection.execute("SELECT pay_url FROM attempts WHERE charge_id = %s", (charge_id,))
-            row = await found.fetchone()
-            address = f"{place.running.url('sandbox')}/payers"
-            said = {"checkout_url": row[0] if row else "", "outcome": "pay"}
-            answer = await client.post(address, json=said)
-            answer.raise_for_status()
+    async def payer() -> None:
+        async with AsyncExitStack() as stack:
+            till, providers = await Line.to(ports.payments), await Line.to(ports.sandbox)
+            stack.callback(till.close)
+            stack.callback(providers.close)
+            connection = await psycopg.AsyncConnection.connect(
+                host=str(place.postgres.sockets), dbname="payments", user=DATABASE_USER, autocommit=True
+            )
+            stack.push_async_callback(connection.close)
+            for number in waiting:
+                opened = await till.send(_charge(issuer, METHODS[number % len(METHODS)]))
+                waits.append(opened.seconds)
+                charge_id = _accepted(opened)["id"]
+                found = await connection.execute("SELECT pay_url FROM attempts WHERE charge_id = %s", (charge_id,))
+                row = await found.fetchone()
+                said = {"checkout_url": row[0] if row else "", "outcome": "pay"}
+                _accepted(await providers.send(post("127.0.0.1", "/payers", said, {})))
 
-    connections = [
-        await psycopg.AsyncConnection.connect(
-            host=str(place.postgres.sockets), dbname="payments", user=DATABASE_USER, autocommit=True
-        )
-        for _ in range(TOGETHER)
-    ]
-    try:
-        await asyncio.gather(*(payer(each) for each in connections))
-    finally:
-        for each in connections:
-            await each.close()
+    await asyncio.gather(*(payer() for _ in range(TOGETHER)))
     return waits
 
 
-async def _open(place: BenchPlace, client: httpx.AsyncClient, issuer: Issuer, method: str) -> str:
+def _charge(issuer: Issuer, method: str) -> bytes:
     now = SystemClock().now()
-    answer = await client.post(
-        f"{place.running.url('payments')}/v1/charges",
-        json={
-            "reference": str(new_id()),
-            "amount": AMOUNT_YEN,
-            "method": method,
-            "description": "bench",
-            "expires_at": (datetime.now(UTC) + timedelta(minutes=35)).isoformat(),  # noqa: TID251 - a bench is an edge
-            "return_url": "http://127.0.0.1/bench",
-        },
-        headers={
-            "Authorization": f"Bearer {issuer.service_token(audience='payments', at=now)}",
-            "Idempotency-Key": str(new_id()),
-        },
-    )
-    if not answer.is_success:
-        raise CannotStartError(f"A charge could not be opened: {answer.status_code} {answer.text[:300]}")
-    return str(answer.json()["id"])
+    body = {
+        "reference": str(new_id()),
+        "amount": AMOUNT_YEN,
+        "method": method,
+        "description": "bench",
+        "expires_at": (now + timedelta(minutes=35)).isoformat(),
+        "return_url": "http://127.0.0.1/bench",
+    }
+    token = issuer.service_token(audience="payments", at=now)
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(new_id())}
+    return post("127.0.0.1", "/v1/charges", body, headers)
+
+
+def _accepted(answer: Answer) -> Any:
+    if answer.status not in ACCEPTED:
+        raise CannotStartError(f"A charge was not taken: {answer.status} {answer.body[:300]!r}")
+    return answer.json()
 
 
 async def _captured(place: BenchPlace, count: int) -> None:

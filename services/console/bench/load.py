@@ -59,6 +59,32 @@ def post(host: str, path: str, body: object, headers: Mapping[str, str]) -> byte
     return "\r\n".join(lines).encode() + payload
 
 
+class Line:
+    """One kept-open connection, which takes one request after another."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def to(cls, port: int) -> Line:
+        """Connect to a port of this machine."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def send(self, request: bytes) -> Answer:
+        """Send one request and return its answer; raises OSError or EOFError when the connection is gone."""
+        at = time.perf_counter()
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        body = await self._reader.readexactly(length)
+        return Answer(int(head[9:12]), body, time.perf_counter() - at)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._writer.close()
+
+
 async def send_all(port: int, requests: Sequence[bytes], *, connections: int, seconds_max: float) -> Load:
     """Send requests over so many kept-open connections, one after another on each, until done or time is over."""
     waiting = iter(requests)
@@ -66,19 +92,14 @@ async def send_all(port: int, requests: Sequence[bytes], *, connections: int, se
     started = time.perf_counter()
 
     async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        line = await Line.to(port)
         try:
             for request in waiting:
-                at = time.perf_counter()
-                if at - started > seconds_max:
+                if time.perf_counter() - started > seconds_max:
                     return
-                writer.write(request)
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-                body = await reader.readexactly(length)
-                answers.append(Answer(int(head[9:12]), body, time.perf_counter() - at))
+                answers.append(await line.send(request))
         finally:
-            writer.close()
+            line.close()
 
     await asyncio.gather(*(one() for _ in range(connections)))
     return Load(answers, time.perf_counter() - started)

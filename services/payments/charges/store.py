@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -191,24 +191,18 @@ async def given_back(tx: Transaction, attempt_id: UUID) -> Yen:
     return Yen(int(found.scalar_one()))
 
 
-async def find_attempt(tx: Transaction, reference: str, methods: Sequence[str]) -> Attempt | None:
-    """Return the attempt that a provider means, of one of its methods: by our reference, or by the provider's id."""
+async def find_attempts(tx: Transaction, references: Collection[str]) -> dict[str, list[Attempt]]:
+    """Return the attempts that providers may mean: by our own references first, then by the providers' ids."""
     # Two statements of which each finds its index; a provider may well use the form of a UUID for its own ids.
-    ours = _uuid(reference)
-    if ours is not None:
-        found = await tx.execute(
-            "SELECT * FROM attempts WHERE id = :id AND method = ANY(:methods)", id=ours, methods=list(methods)
-        )
-        row = found.one_or_none()
-        if row is not None:
-            return to_attempt(row)
-    found = await tx.execute(
-        "SELECT * FROM attempts WHERE provider_id = :reference AND method = ANY(:methods) LIMIT 1",
-        reference=reference,
-        methods=list(methods),
-    )
-    row = found.one_or_none()
-    return None if row is None else to_attempt(row)
+    ours = {key: each for each in references if (key := _uuid(each)) is not None}
+    found: dict[str, list[Attempt]] = {each: [] for each in references}
+    if ours:
+        for row in await tx.execute("SELECT * FROM attempts WHERE id = ANY(:ids)", ids=list(ours)):
+            found[ours[row.id]].append(to_attempt(row))
+    if references:
+        for row in await tx.execute("SELECT * FROM attempts WHERE provider_id = ANY(:ids)", ids=list(references)):
+            found[row.provider_id].append(to_attempt(row))
+    return found
 
 
 def _uuid(given: str) -> UUID | None:
@@ -218,15 +212,17 @@ def _uuid(given: str) -> UUID | None:
         return None
 
 
-async def due_attempts(tx: Transaction, *, at: datetime, limit: int, lease_until: datetime) -> list[Attempt]:
-    """Lease and return attempts whose provider is to be asked; another poller skips them meanwhile."""
+async def due_attempts(
+    tx: Transaction, methods: Sequence[str], *, at: datetime, limit: int, lease_until: datetime
+) -> list[Attempt]:
+    """Lease and return attempts of some methods whose provider is to be asked; another poller skips them meanwhile."""
     rows = await tx.session.execute(
         text(
             "UPDATE attempts SET next_poll_at = :lease, asked_at = :at "
-            "WHERE id IN (SELECT id FROM attempts WHERE next_poll_at <= :at "
+            "WHERE id IN (SELECT id FROM attempts WHERE next_poll_at <= :at AND method = ANY(:methods) "
             "ORDER BY next_poll_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *"
         ),
-        {"at": at, "limit": limit, "lease": lease_until},
+        {"at": at, "methods": list(methods), "limit": limit, "lease": lease_until},
     )
     return [to_attempt(row) for row in rows]
 

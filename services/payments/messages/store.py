@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,11 @@ PAUSE_SECONDS_MAX = 3_600
 
 
 async def keep(tx: Transaction, *, method: str, event_id: str, reference: str, body: bytes, at: datetime) -> None:
-    """Keep a message as it came and wake the processor, in one statement; a repeat changes nothing."""
+    """Keep a message as it came and wake who reads its method's, in one statement; a repeat changes nothing."""
     await tx.execute(
         "WITH kept AS (INSERT INTO provider_messages (method, event_id, reference, body, received_at) "
         "VALUES (:method, :event_id, :reference, :body, :at) ON CONFLICT (method, event_id) DO NOTHING RETURNING 1) "
-        f"SELECT pg_notify('{MESSAGE_CHANNEL}', '') FROM kept",
+        f"SELECT pg_notify('{MESSAGE_CHANNEL}', :method) FROM kept",
         method=method,
         event_id=event_id[:255],
         reference=reference[:255],
@@ -30,8 +30,8 @@ async def keep(tx: Transaction, *, method: str, event_id: str, reference: str, b
     )
 
 
-async def claim(tx: Transaction, *, at: datetime, limit: int) -> list[tuple[int, str, str]]:
-    """Claim and return (id, method, reference) of messages that wait, oldest first.
+async def claim(tx: Transaction, methods: Sequence[str], *, at: datetime, limit: int) -> list[tuple[int, str, str]]:
+    """Claim and return (id, method, reference) of some methods' messages that wait, oldest first.
 
     Each claim is a try, and the next one is due after a pause that grows: a crash, or a provider that does not answer
     now, loses no message; one that kills us every time ends after TRIES_MAX and is shown to people.
@@ -41,10 +41,18 @@ async def claim(tx: Transaction, *, at: datetime, limit: int) -> list[tuple[int,
             "UPDATE provider_messages m SET tries = tries + 1, "
             "next_try_at = CAST(:at AS timestamptz) + least(:first * power(2, tries), :most) * interval '1 second' "
             "FROM (SELECT id FROM provider_messages WHERE processed_at IS NULL AND tries < :tries "
-            "AND coalesce(next_try_at, :at) <= :at ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED) due "
+            "AND method = ANY(:methods) AND coalesce(next_try_at, :at) <= :at "
+            "ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED) due "
             "WHERE m.id = due.id RETURNING m.id, m.method, m.reference"
         ),
-        {"at": at, "limit": limit, "tries": TRIES_MAX, "first": PAUSE_SECONDS_FIRST, "most": PAUSE_SECONDS_MAX},
+        {
+            "at": at,
+            "methods": list(methods),
+            "limit": limit,
+            "tries": TRIES_MAX,
+            "first": PAUSE_SECONDS_FIRST,
+            "most": PAUSE_SECONDS_MAX,
+        },
     )
     return sorted((row.id, row.method, row.reference) for row in rows)
 
@@ -61,11 +69,12 @@ async def forget_bodies(tx: Transaction, *, before: datetime) -> int:
     return len(found.all())
 
 
-async def finish(tx: Transaction, message_ids: Sequence[int], outcome: str, *, at: datetime) -> None:
-    """Write down what came of messages."""
+async def finish(tx: Transaction, outcomes: Mapping[int, str], *, at: datetime) -> None:
+    """Write down what came of messages, given by their ids."""
     await tx.execute(
-        "UPDATE provider_messages SET outcome = :outcome, processed_at = :at WHERE id = ANY(:ids)",
-        ids=list(message_ids),
-        outcome=outcome,
+        "UPDATE provider_messages m SET outcome = ended.outcome, processed_at = :at "
+        "FROM unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[])) AS ended (id, outcome) WHERE m.id = ended.id",
+        ids=list(outcomes),
+        outcomes=list(outcomes.values()),
         at=at,
     )

@@ -27,7 +27,7 @@ _YEN = ("due", "sold", "captured", "unallocated", "reversed", "refund_requested"
 
 
 def _position(row: Any) -> Position:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented way to a row by names
+    values = row._asdict()
     return Position(**values | {name: Yen(values[name]) for name in _YEN})
 
 

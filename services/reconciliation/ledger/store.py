@@ -205,8 +205,7 @@ async def digest(tx: Transaction) -> str:
         ("order_positions", "order_id"),
         ("ticket_positions", "ticket_id"),
     ):
-        answer = await tx.session.stream(text(f"SELECT row_to_json(r)::text FROM {table} AS r ORDER BY {order}"))
-        async for row in answer:
+        async for row in tx.session.stream(f"SELECT row_to_json(r)::text FROM {table} AS r ORDER BY {order}"):
             sha.update(row[0].encode())
             sha.update(b"\n")
     return sha.hexdigest()

@@ -39,7 +39,7 @@ async def put_authority(tx: Transaction, *, code: str, name_ja: str, name_en: st
 async def number_holder(tx: Transaction, number: int) -> str | None:
     """Return the facility that a number was ever given to."""
     found = await tx.execute("SELECT code FROM facility_revisions WHERE number = :number LIMIT 1", number=number)
-    return found.scalar_one_or_none()  # type: ignore[no-any-return]
+    return found.scalar_one_or_none()
 
 
 async def revisions(tx: Transaction, code: str) -> list[Mapping[str, Any]]:

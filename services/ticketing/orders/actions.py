@@ -223,13 +223,11 @@ async def capture(
 
 async def _retake(tx: Transaction, places: Sequence[Place]) -> bool:
     """Take the places again, all or none."""
-    savepoint = await tx.session.begin_nested()
     try:
-        await take_all(tx, places)
+        async with tx.session.savepoint():
+            await take_all(tx, places)
     except SoldOut:
-        await savepoint.rollback()
         return False
-    await savepoint.commit()
     return True
 
 

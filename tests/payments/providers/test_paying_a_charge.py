@@ -97,8 +97,7 @@ def test_pay_easy_numbers_paid_twice_become_a_case_for_a_person(till):
 @pytest.mark.parametrize("method", METHODS)
 def test_money_that_comes_after_the_end_is_still_taken_up(till, method):
     charge = till.open(method=method)
-    till.rows("UPDATE attempts SET deadline = now() - interval '2 hours' WHERE charge_id = %s", charge["id"])
-    till.rows("UPDATE charges SET expires_at = now() - interval '2 hours' WHERE id = %s", charge["id"])
+    till.rewind(charge["id"], "2 hours")
     url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
     till.ask_soon()
     assert eventually(lambda: till.events("charge.expired", charge["id"]))
@@ -110,8 +109,7 @@ def test_money_that_comes_after_the_end_is_still_taken_up(till, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_money_after_the_end_is_found_even_if_nobody_told(till, method):
     charge = till.open(method=method)
-    till.rows("UPDATE attempts SET deadline = now() - interval '2 hours' WHERE charge_id = %s", charge["id"])
-    till.rows("UPDATE charges SET expires_at = now() - interval '2 hours' WHERE id = %s", charge["id"])
+    till.rewind(charge["id"], "2 hours")
     url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
     till.ask_soon()
     assert eventually(lambda: till.events("charge.expired", charge["id"]))
@@ -192,10 +190,10 @@ def test_the_second_agency_is_answered_with_0_even_about_what_is_not_ours(till):
 
 
 def test_the_second_agency_s_numbers_are_cancelled_there_when_our_deadline_is_over(till):
+    till.fault("gmopg", "lost_webhook", "webhook")
     charge = till.open(method="payeasy_gmopg")
     url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
-    till.rows("UPDATE attempts SET deadline = now() - interval '2 minutes' WHERE charge_id = %s", charge["id"])
-    till.rows("UPDATE charges SET expires_at = now() - interval '2 minutes' WHERE id = %s", charge["id"])
+    till.rewind(charge["id"], "2 minutes")
     till.ask_soon()
     assert eventually(lambda: till.events("charge.expired", charge["id"]))
     refused = till.client.post(f"{till.sandbox_url}/payers", json={"checkout_url": url, "outcome": "pay"})
