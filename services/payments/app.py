@@ -22,6 +22,7 @@ from payments.payouts import routes as payout_routes
 from payments.refunds import pages as refund_pages
 from payments.refunds import routes as refund_routes
 from payments.settings import PaymentsSettings
+from payments.static_codes import pages as static_code_pages
 from payments.transfer_files import pages as transfer_file_pages
 from payments.transfers import pages as transfer_pages
 from payments.wiring import Wiring, wire
@@ -62,6 +63,7 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
     app.include_router(notice_pages.router)
     app.include_router(charge_pages.router)
     app.include_router(refund_pages.router)
+    app.include_router(static_code_pages.router)
     app.include_router(transfer_pages.router)
     app.include_router(transfer_file_pages.router)
     mount_assets(app)
