@@ -12,7 +12,6 @@ import logging
 import math
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -76,6 +75,40 @@ CREATE TABLE IF NOT EXISTS group_offset (
 );
 """
 
+# Each partition's row is locked, in one order for all publishers, before its next offsets are given out: what a member
+# reads up to an offset is all that will ever be below it.
+_APPEND = """
+WITH given AS (
+    SELECT t, p, k, h, b, row_number() OVER (PARTITION BY t, p ORDER BY n) - 1 AS place
+    FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::jsonb[], %s::bytea[])
+        WITH ORDINALITY AS given (t, p, k, h, b, n)
+), counted AS (
+    SELECT t, p, count(*) AS number FROM given GROUP BY t, p
+), held AS (
+    SELECT part.topic, part.p, part.next, counted.number
+    FROM part JOIN counted ON counted.t = part.topic AND counted.p = part.p
+    ORDER BY part.topic, part.p FOR UPDATE OF part
+), moved AS (
+    UPDATE part SET next = held.next + held.number FROM held WHERE part.topic = held.topic AND part.p = held.p
+), added AS (
+    INSERT INTO rec (topic, p, o, key, headers, body)
+    SELECT given.t, given.p, held.next + given.place, k, h, b
+    FROM given JOIN held ON held.topic = given.t AND held.p = given.p RETURNING 1
+)
+SELECT stored.number, pg_notify(%s, '') FROM (SELECT count(*) AS number FROM added) AS stored
+"""
+
+
+def _columns(records: Sequence[Record]) -> tuple[list[Any], ...]:
+    """Return records as columns: topics, partitions, keys, headers, bodies."""
+    return (
+        [record.topic for record in records],
+        [partition_of(record.key) for record in records],
+        [record.key for record in records],
+        [Jsonb(dict(record.headers)) for record in records],
+        [record.body for record in records],
+    )
+
 
 def _number(*names: object) -> int:
     """Return the number of an advisory lock: 64 bits, so that two names do not meet in practice."""
@@ -136,45 +169,21 @@ class PostgresStream:
         """Store the records in one transaction; the rows of their partitions are locked in one fixed order."""
         if not records:
             return
-        places: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for record in records:
             if size_of(record) > RECORD_BYTES_MAX:
                 raise RecordTooLargeError(f"An event of {size_of(record)} bytes is above {RECORD_BYTES_MAX}.")
-            places[record.topic, partition_of(record.key)].append(record)
         with self._turn:
             try:
                 if self._publisher is None:
                     self._publisher = _connect(self._url)
-                with self._publisher.transaction(), self._publisher.cursor() as cursor:
-                    for (topic, partition), group in sorted(places.items(), key=lambda place: place[0]):
-                        self._append(cursor, topic, partition, group)
-                    cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+                with self._publisher.transaction():
+                    stored, _ = self._publisher.execute(_APPEND, (*_columns(records), CHANNEL)).fetchone() or (0, None)
+                    if stored < len(records):
+                        topics = ", ".join(sorted({record.topic for record in records}))
+                        raise StreamError(f"One of these topics is not there: {topics}. Run 'momiji migrate'.")
             except psycopg.Error as problem:
                 self.close()
                 raise StreamError("The stream did not store the events; nothing is lost, try again.") from problem
-
-    @staticmethod
-    def _append(cursor: psycopg.Cursor[Any], topic: str, partition: int, group: Sequence[Record]) -> None:
-        cursor.execute(
-            "UPDATE part SET next = next + %s WHERE topic = %s AND p = %s RETURNING next - %s",
-            (len(group), topic, partition, len(group)),
-        )
-        found = cursor.fetchone()
-        if found is None:
-            raise StreamError(f"There is no topic {topic}. Run 'momiji migrate'.")
-        cursor.execute(
-            "INSERT INTO rec (topic, p, o, key, headers, body) "
-            "SELECT %s, %s, %s + n - 1, k, h, b "
-            "FROM unnest(%s::text[], %s::jsonb[], %s::bytea[]) WITH ORDINALITY AS given (k, h, b, n)",
-            (
-                topic,
-                partition,
-                found[0],
-                [record.key for record in group],
-                [Jsonb(dict(record.headers)) for record in group],
-                [record.body for record in group],
-            ),
-        )
 
     def subscribe(self, topics: Sequence[str], *, group: str) -> PostgresSubscription:
         """Join a group."""

@@ -174,6 +174,10 @@ async def open_attempt(
 async def _settle_open(
     database: Database, charge: Charge, attempt: Attempt, kind: str, *, at: datetime, **said: str
 ) -> None:
+    noted = store.noting(charge.id, kind, method=attempt.method, at=at, **said)
+    async with database.at_once(charge.correlation_id) as tx:
+        if await store.save_if_untouched(tx, attempt, noted, next_poll_at=model.next_poll(attempt, at=at)):
+            return
     async with database.transaction(charge.correlation_id) as tx:
         locked = await store.find(tx, charge.id, lock=True)
         now = await store.attempt(tx, attempt.id, lock=True)
@@ -184,10 +188,7 @@ async def _settle_open(
             attempt = replace(now, provider_id=attempt.provider_id, pay_url=attempt.pay_url, shown=attempt.shown)
         elif now.state not in {"prepared", "unknown"}:
             return  # Another call for the same attempt was answered; a failure of this one changes nothing.
-        await tx.write(
-            store.saving_attempt(attempt, next_poll_at=model.next_poll(attempt, at=at)),
-            store.noting(charge.id, kind, method=attempt.method, at=at, **said),
-        )
+        await tx.write(store.saving_attempt(attempt, next_poll_at=model.next_poll(attempt, at=at)), noted)
 
 
 async def ask_and_apply(database: Database, method: Method, attempt: Attempt, *, at: datetime) -> str:

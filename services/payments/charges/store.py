@@ -110,8 +110,8 @@ def noting(charge_id: UUID, kind: str, /, *, at: datetime, **fields: Yen | str) 
     assert kind in SENTENCES  # noqa: S101 - a line that nobody could read
     values = {name: value.amount if isinstance(value, Yen) else value for name, value in fields.items()}
     return Write(
-        "INSERT INTO charge_history (charge_id, at, kind, fields) "
-        "VALUES (:h_id, :h_at, :h_kind, CAST(:h_fields AS jsonb))",
+        "INSERT INTO charge_history (charge_id, at, kind, fields) SELECT "
+        "CAST(:h_id AS uuid), CAST(:h_at AS timestamptz), CAST(:h_kind AS text), CAST(:h_fields AS jsonb)",
         {"h_id": charge_id, "h_at": at, "h_kind": kind, "h_fields": json.dumps(values, ensure_ascii=False)},
     )
 
@@ -148,25 +148,48 @@ def adding_attempt(attempt: Attempt, *, next_poll_at: datetime | None) -> Write:
     )
 
 
+_ATTEMPT = (
+    "state = :a_state, provider_id = :a_provider_id, pay_url = :a_pay_url, shown = CAST(:a_shown AS jsonb), "
+    "deadline = :a_deadline, polls = :a_polls, next_poll_at = :a_next_poll_at, "
+    "captured_at = :a_captured_at, captured_amount = :a_captured"
+)
+
+
+def _attempt_values(attempt: Attempt, next_poll_at: datetime | None) -> dict[str, Any]:
+    return {
+        "a_id": attempt.id,
+        "a_state": attempt.state,
+        "a_provider_id": attempt.provider_id,
+        "a_pay_url": attempt.pay_url,
+        "a_shown": json.dumps(dict(attempt.shown or {})),
+        "a_deadline": attempt.deadline,
+        "a_polls": attempt.polls,
+        "a_next_poll_at": next_poll_at,
+        "a_captured_at": attempt.captured_at,
+        "a_captured": attempt.captured.amount if attempt.captured else None,
+    }
+
+
 def saving_attempt(attempt: Attempt, *, next_poll_at: datetime | None) -> Write:
     """Return the write of an attempt's new state."""
-    return Write(
-        "UPDATE attempts SET state = :a_state, provider_id = :a_provider_id, pay_url = :a_pay_url, "
-        "shown = CAST(:a_shown AS jsonb), deadline = :a_deadline, polls = :a_polls, next_poll_at = :a_next_poll_at, "
-        "captured_at = :a_captured_at, captured_amount = :a_captured WHERE id = :a_id",
-        {
-            "a_id": attempt.id,
-            "a_state": attempt.state,
-            "a_provider_id": attempt.provider_id,
-            "a_pay_url": attempt.pay_url,
-            "a_shown": json.dumps(dict(attempt.shown or {})),
-            "a_deadline": attempt.deadline,
-            "a_polls": attempt.polls,
-            "a_next_poll_at": next_poll_at,
-            "a_captured_at": attempt.captured_at,
-            "a_captured": attempt.captured.amount if attempt.captured else None,
-        },
+    return Write(f"UPDATE attempts SET {_ATTEMPT} WHERE id = :a_id", _attempt_values(attempt, next_poll_at))
+
+
+async def save_if_untouched(tx: Transaction, attempt: Attempt, noted: Write, *, next_poll_at: datetime | None) -> bool:
+    """Write an attempt's new state and a line of history, if nobody has heard of the attempt since it was prepared.
+
+    One statement, under the charge's lock as every change; False changed nothing.
+    """
+    found = await tx.execute(
+        "WITH charge AS (SELECT id FROM charges WHERE id = :a_charge_id FOR UPDATE), "
+        f"moved AS (UPDATE attempts SET {_ATTEMPT} FROM charge WHERE attempts.id = :a_id "
+        "AND attempts.charge_id = charge.id AND attempts.state IN ('prepared', 'unknown') RETURNING attempts.id), "
+        f"noted AS ({noted.sql} FROM moved) SELECT id FROM moved",
+        a_charge_id=attempt.charge_id,
+        **_attempt_values(attempt, next_poll_at),
+        **noted.parameters,
     )
+    return found.first() is not None
 
 
 async def save_attempt(tx: Transaction, attempt: Attempt, *, next_poll_at: datetime | None) -> None:
