@@ -7,14 +7,14 @@ from payments.static_codes.merchant_code import JpqrNumber, LocalName, MerchantC
 from payments.static_codes.tlv import check_characters
 from payments.static_codes.writing import build
 
-# EMV QRCPS-MPM, the specification's own example; so in github.com/mercari/go-emv-code mpm/mpm_test.go and on
+# EMV QRCPS-MPM, the specification's own example; so in github.com/mercari/go-emv-code mpm/emv_test.go and on
 # npmjs.com/package/steplix-emvqr.
 EMVCO = (
     "00020101021229300012D156000000000510A93FO3230Q31280012D15600000001030812345678520441115802CN5914BEST TRANSPORT"
     "6007BEIJING64200002ZH0104最佳运输0202北京540523.7253031565502016233030412340603***0708A60086670902ME"
     "91320016A0112233449988770708123456786304A13A"
 )
-# The same merchant with two unreserved templates, in the order of the numbers: go-emv-code mpm/mpm_test.go.
+# The same merchant with two unreserved templates, in the order of the numbers: go-emv-code mpm/emv_test.go.
 EMVCO_ORDERED = (
     "00020101021229300012D156000000000510A93FO3230Q31280012D15600000001030812345678520441115303156540523.725502015802CN"
     "5914BEST TRANSPORT6007BEIJING6233030412340603***0708A60086670902ME64200002ZH0104最佳运输0202北京"
@@ -36,7 +36,14 @@ PHNOM_PENH = (
     "00020101021252044131153137210116372101160123456789ABCDE6010Phnom Penh5913Merchant Shop5802KH540510.005303840"
     "622501081234567802090124444446304A0BA"
 )
+# Of the same tests: without a name in Chinese, without unreserved templates, and the standard's without the name.
+WITHOUT_LANGUAGE = EMVCO_ORDERED.replace("64200002ZH0104最佳运输0202北京", "")[:-4] + "EBCA"
+WITHOUT_UNRESERVED = EMVCO_ORDERED.split("8036", maxsplit=1)[0] + "6304CDE7"
+EMVCO_WITHOUT_LANGUAGE = EMVCO.replace("64200002ZH0104最佳运输0202北京", "")[:-4] + "FF8B"
 VECTORS = {
+    "without-language": WITHOUT_LANGUAGE,
+    "without-unreserved": WITHOUT_UNRESERVED,
+    "emvco-without-language": EMVCO_WITHOUT_LANGUAGE,
     "emvco": EMVCO,
     "emvco-ordered": EMVCO_ORDERED,
     "jpqr": JPQR,
@@ -48,13 +55,13 @@ LONG_TOWN = (
     "00020101021252044131153137210116372101160123456789ABCDE6016Banteay Meanchey5913Kuntheas Shop5802KH540510.00"
     "5303840621201081234567863041FF2"
 )
-# The unit test of a public JPQR reader in Swift (MPMDecoderTests): its text does not give its check characters.
+# The unit test of github.com/kenmaz/JPQRReader (MPMDecoderTests.swift): its text does not give its check characters.
 JPQR_DAMAGED = (
     "00020164210002JA0111JPQRMPM本舗食堂53033925903xxx6003xxx610710600325802JP010211"
     "26680019jp.or.paymentsjapan011300000000000010204000103060000010406000001"
     "5204412163046D60"
 )
-# go-emv-code mpm/mpm_test.go: a template without a name, and one whose name is too long.
+# go-emv-code mpm/emv_test.go: a template without a name, and one whose name is too long.
 NAMELESS_TEMPLATE = EMVCO_ORDERED.split("8036", maxsplit=1)[0] + "8000630484D1"
 LONG_NAMED_TEMPLATE = EMVCO_ORDERED.split("8036", maxsplit=1)[0] + "8037003339401ff0c21a4543a8ed5fbaa30ab02ee6304D279"
 

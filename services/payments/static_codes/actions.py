@@ -38,7 +38,8 @@ async def judge(
 ) -> Judged:
     """Tell what a scanned code is, and write down that it was looked at."""
     number = checked.code.jpqr if checked.code else None
-    known = await store.known(tx, text=checked.text, number=str(number or ""))
+    # What has a fault was registered nowhere, and may hold what no database takes.
+    known = await store.known(tx, text=checked.text, number=str(number or "")) if checked.code else []
     judged = model.judge(checked, expected=expected, known=known, theirs=principal.may_see)
     if judged.verdict == "right" and judged.known is not None:
         await store.checked(tx, judged.known.id, actor=principal.name, at=at)

@@ -6,7 +6,6 @@ Source: EMV QR Code Specification for Payment Systems, Merchant-Presented Mode 1
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, assert_never
@@ -22,7 +21,7 @@ from payments.static_codes.problems import (
     PercentExpected,
     YenExpected,
 )
-from payments.static_codes.tlv import DIGITS, SHOWN_MAX, VALUE_MAX, Field, path
+from payments.static_codes.tlv import DIGITS, VALUE_MAX, Field, legible, path, shown
 
 YEN: Final = "392"
 GUID_MAX: Final = 32
@@ -174,14 +173,3 @@ def is_amount(value: str, currency: str) -> bool:
 
 def _more_than_nothing(value: str) -> bool:
     return bool(set(value) & set("123456789"))
-
-
-def legible(character: str) -> bool:
-    """Tell whether a character can be read: neither a control character, nor half of one, nor of no standard."""
-    return unicodedata.category(character) not in {"Cc", "Cs", "Co", "Cn"}
-
-
-def shown(value: str) -> str:
-    """Return a value as a message shows it: bounded, and without what cannot be read."""
-    cut = value if len(value) <= SHOWN_MAX else value[: SHOWN_MAX - 1] + "…"
-    return "".join(each if legible(each) else "\N{REPLACEMENT CHARACTER}" for each in cut)

@@ -18,12 +18,12 @@ from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from payments.charges.model import CardNumberRefused, holds_card_number
 from payments.static_codes import actions, model, store
-from payments.static_codes.fields import legible
 from payments.static_codes.merchant_code import JpqrNumber, LocalName, MerchantCode
 from payments.static_codes.model import Judged, StaticCode
 from payments.static_codes.picture import picture
 from payments.static_codes.problems import CodeProblem
 from payments.static_codes.reading import OPENING, Checked, check
+from payments.static_codes.tlv import legible
 from payments.static_codes.writing import build
 from payments.wiring import Wiring, wiring_of
 
@@ -132,11 +132,12 @@ async def sample_page(request: Request) -> Response:
             raise model.SampleCode
         async with wiring.database.transaction(correlation_id.get()) as tx:
             number = await store.count(tx) + 1
+        mine = sorted(principal.facilities - {ALL_FACILITIES})
         form = {
-            "facility": "shukkeien",
-            "counter": f"入園券売場 {number}",
-            "name_ja": "縮景園",
-            "name_en": "Shukkeien Garden",
+            "facility": mine[0] if mine else "sample",
+            "counter": f"練習 {number}",
+            "name_ja": "練習用の施設",
+            "name_en": "Facility for practice",
             "text": sample(number),
         }
         return await _home(wiring, request, principal, form=form, sample=True)
@@ -200,11 +201,11 @@ def sample(number: int) -> str:
         category="7991",
         currency="392",
         country="JP",
-        name="SHUKKEIEN (SAMPLE)",
+        name="SAMPLE",
         city="HIROSHIMA",
         initiation="static",
-        postal_code="7300014",
-        local_name=LocalName("JA", "縮景園(練習用)"),
+        postal_code="7308511",
+        local_name=LocalName("JA", "練習用(支払えません)"),
     )
     return build(made, rules="jpqr")
 

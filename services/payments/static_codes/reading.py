@@ -21,7 +21,6 @@ from payments.static_codes.fields import (
     is_account,
     is_template,
     problem_of,
-    shown,
     spec_of,
 )
 from payments.static_codes.merchant_code import (
@@ -39,7 +38,7 @@ from payments.static_codes.merchant_code import (
     TipAsked,
 )
 from payments.static_codes.problems import CodeProblem
-from payments.static_codes.tlv import CHECK_HEADER, CHECK_LENGTH, Field, path
+from payments.static_codes.tlv import CHECK_HEADER, CHECK_LENGTH, Field, path, shown
 
 CODE_MAX: Final = 512  # characters, as the standard bounds it
 OPENING: Final = "000201"
@@ -201,7 +200,7 @@ def _one_of(field: Field, choice: str, within: str = "") -> CodeProblem:
 
 def _rows(fields: tuple[Field, ...], inner: Mapping[str, tuple[Field, ...]]) -> Iterator[Row]:
     for each in fields:
-        yield Row(each.tag, spec_of(each.tag).name, "" if each.tag in inner else each.value)
+        yield Row(each.tag, spec_of(each.tag).name, "" if inner.get(each.tag) else each.value)
         for one in inner.get(each.tag, ()):
             yield Row(path(each.tag, one.tag), spec_of(one.tag, each.tag).name, one.value, depth=1)
 

@@ -6,6 +6,7 @@ characters (Unicode code points), not bytes; the check characters are computed o
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -65,7 +66,7 @@ def read(text: str, *, position: int = 1, within: str = "") -> tuple[tuple[Field
     while at < len(text):
         header = text[at : at + HEADER]
         if len(header) < HEADER or not set(header) <= DIGITS:
-            problems.append(FieldUnreadable(position=position + at, found=header, within=within or "-"))
+            problems.append(FieldUnreadable(position=position + at, found=shown(header), within=within or "-"))
             break
         tag, length = header[:2], int(header[2:])
         name = path(within, tag)
@@ -101,3 +102,14 @@ def _written(one: Field) -> str:
 def path(within: str, tag: str) -> str:
     """Return a field's number as people read it: 59, or 26-01 for one within a template."""
     return f"{within}-{tag}" if within else tag
+
+
+def legible(character: str) -> bool:
+    """Tell whether a character can be read: neither a control character, nor half of one, nor of no standard."""
+    return unicodedata.category(character) not in {"Cc", "Cs", "Co", "Cn"}
+
+
+def shown(value: str) -> str:
+    """Return a value as a message shows it: bounded, and without what cannot be read."""
+    cut = value if len(value) <= SHOWN_MAX else value[: SHOWN_MAX - 1] + "…"
+    return "".join(each if legible(each) else "\N{REPLACEMENT CHARACTER}" for each in cut)

@@ -92,6 +92,13 @@ def test_what_was_scanned_is_shown_as_text(counters):
     assert "<script>" not in counters.post("/check", text=text).text
 
 
+@pytest.mark.parametrize(
+    "text", ["000201\x00", "000201" + "\x00" * 20, "0002016204\ufffe", "\x00", "000201" + "9" * 5000]
+)
+def test_what_no_database_takes_is_only_refused(counters, text):
+    assert "This code cannot be used." in counters.check(text)
+
+
 def test_gate_staff_and_nobody_do_not_check(counters):
     assert counters.post("/check", Role.GATE, text="x").status_code == 403
     answer = counters.desk.till.client.get(f"{counters.desk.till.url}{PLACE}")

@@ -90,6 +90,7 @@ def test_a_card_scheme_s_account_is_kept_as_it_is_written():
 
 def test_lengths_count_characters_and_not_bytes():
     assert parse(code_of(f64="0002JA0103縮景園")).local_name.name == "縮景園"
+    assert kinds(code_of(f64="0002JA0104縮景園")) == [wrong.FieldCutShort]
     assert kinds(code_of(f64="0002JA0109縮景園")) == [wrong.FieldCutShort]
 
 

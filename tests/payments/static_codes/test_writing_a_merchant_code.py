@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.money import Yen
-from payments.static_codes.fields import legible
 from payments.static_codes.merchant_code import (
     Account,
     AdditionalData,
@@ -22,7 +21,7 @@ from payments.static_codes.merchant_code import (
 )
 from payments.static_codes.problems import AsciiExpected, ChecksumWrong, CodeProblem, FieldEmpty, JpqrMissing
 from payments.static_codes.reading import parse
-from payments.static_codes.tlv import Field
+from payments.static_codes.tlv import Field, legible
 from payments.static_codes.writing import build
 from support.merchant_codes import EMVCO_ORDERED, JPQR, MASTERCARD, counter_code, counter_text
 
