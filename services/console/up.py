@@ -157,6 +157,7 @@ Momiji is ready ({seconds:.1f} s, event stream: {running.stream}).
   Gate         {running.url("ticketing")}/gate
   Office       {running.url("ticketing")}/office
   Accounting   {running.url("reconciliation")}/
+  Payments     {running.url("payments")}/operations
   Sandbox      {running.url("sandbox")}/      (pay here; no real money)
 
   Sign-ins     {installation.sign_ins}

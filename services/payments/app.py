@@ -11,17 +11,22 @@ from kernel import server
 from kernel.server import PageSources
 from kernel.web import mount_assets, mount_problem_pages
 from payments.callbacks import routes as callback_routes
+from payments.cases import pages as case_pages
+from payments.cases import routes as case_routes
 from payments.charges import pages as charge_pages
 from payments.charges import routes as charge_routes
 from payments.collecting import pages as collecting_pages
 from payments.collecting import routes as collecting_routes
+from payments.messages import pages as message_pages
 from payments.messages import routes as message_routes
 from payments.notices import pages as notice_pages
 from payments.notices import routes as notice_routes
+from payments.operations import pages as operations_pages
 from payments.payouts import routes as payout_routes
 from payments.refunds import pages as refund_pages
 from payments.refunds import routes as refund_routes
 from payments.settings import PaymentsSettings
+from payments.staff import pages as staff_pages
 from payments.static_codes import pages as static_code_pages
 from payments.transfer_files import pages as transfer_file_pages
 from payments.transfers import pages as transfer_pages
@@ -66,6 +71,11 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
     app.include_router(static_code_pages.router)
     app.include_router(transfer_pages.router)
     app.include_router(transfer_file_pages.router)
+    app.include_router(case_routes.router)
+    app.include_router(case_pages.router)
+    app.include_router(message_pages.router)
+    app.include_router(operations_pages.router)
+    app.include_router(staff_pages.router)
     mount_assets(app)
     mount_problem_pages(app, wired.pages)
     return app

@@ -30,7 +30,19 @@ from payments.transfers.sealing import Keyring
 from payments.transfers.zengin import Payer
 
 HERE = Path(__file__).parent
-SLICES_WITH_PAGES = ("charges", "collecting", "notices", "refunds", "static_codes", "transfers", "transfer_files")
+SLICES_WITH_PAGES = (
+    "cases",
+    "charges",
+    "collecting",
+    "messages",
+    "notices",
+    "operations",
+    "refunds",
+    "staff",
+    "static_codes",
+    "transfers",
+    "transfer_files",
+)
 
 
 @dataclass(frozen=True)

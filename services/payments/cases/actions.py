@@ -10,8 +10,9 @@ from kernel.rows import Transaction
 from payments.cases import model, store
 from payments.cases.model import Case, UnknownCase
 from payments.charges import store as charges
-from payments.charges.model import LIVING, Charge
+from payments.charges.model import LIVING, CardNumberRefused, Charge, holds_card_number
 from payments.refunds import actions as refunds
+from payments.staff.store import audit
 
 REASON = "case"
 
@@ -50,6 +51,8 @@ async def give_back(
         of_attempt=case.attempt_id,
         at=at,
     )
+    said = {"kind": case.kind, "amount": str(case.amount.amount), "refund": str(refund_id)}
+    await audit(tx, actor, "case.given_back", str(case.id), at=at, **said)
     return newer
 
 
@@ -63,15 +66,22 @@ async def ask_again(tx: Transaction, case_id: UUID, *, actor: str, at: datetime)
         raise NobodyToAsk
     await charges.ask_soon(tx, attempt.id, at=at)
     await charges.note(tx, charge.id, "asked_again", actor=actor, method=attempt.method, at=at)
+    await audit(tx, actor, "case.asked_again", str(case.id), at=at, kind=case.kind)
     return case
 
 
 async def close(tx: Transaction, case_id: UUID, *, words: str, actor: str, at: datetime) -> Case:
-    """Close an open case by hand, with a reason that auditors read. Raises CaseNotOpen or ReasonMissing."""
+    """Close an open case by hand, with a reason that auditors read.
+
+    Raises CaseNotOpen, ReasonMissing or CardNumberRefused.
+    """
+    if holds_card_number(words):
+        raise CardNumberRefused
     case, charge = await _locked(tx, case_id)
     newer = model.close(case, "by_hand", words=words, at=at)
     await store.save(tx, newer)
     await charges.note(tx, charge.id, "case_closed_by_hand", actor=actor, case=case.kind, words=newer.words, at=at)
+    await audit(tx, actor, "case.closed_by_hand", str(case.id), at=at, kind=case.kind, words=newer.words)
     return newer
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from kernel.money import Yen
-from kernel.refusals import Conflict, NotFound
+from kernel.refusals import Conflict, Invalid, NotFound
 
 Kind = Literal[
     "paid_twice",  # the charge was paid already
@@ -69,7 +69,7 @@ class NothingToGiveBack(Conflict):
     advice = "This case holds no money to give back. Ask the provider again, or close it and write why."
 
 
-class ReasonMissing(Conflict):
+class ReasonMissing(Invalid):
     """A case was to be closed by hand without a word."""
 
     slug = "case-reason-missing"

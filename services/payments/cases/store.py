@@ -84,13 +84,41 @@ async def unsettled(
     return [to_case(row) for row in rows]
 
 
-async def counts(tx: Transaction) -> list[tuple[Kind, int, Yen, datetime]]:
-    """Return for each kind how many cases are not closed, their money, and since when the oldest waits."""
-    rows = await tx.session.execute(
-        text(
-            "SELECT kind, count(*) AS number, sum(amount)::bigint AS amount, min(opened_at) AS oldest "
-            "FROM cases WHERE state <> 'closed' GROUP BY kind ORDER BY kind"
-        )
+async def listed(
+    tx: Transaction,
+    *,
+    closed: bool = False,
+    kinds: Sequence[Kind] | None = None,
+    facilities: Sequence[str] | None = None,
+    after: UUID | None = None,
+    limit: int,
+) -> list[tuple[Case, str, str]]:
+    """Return (case, its charge's reference, its description): oldest first, or closed ones newest first."""
+    rows = await tx.execute(
+        "SELECT k.*, c.reference, c.description FROM cases k JOIN charges c ON c.id = k.charge_id "
+        f"WHERE k.state {'=' if closed else '<>'} 'closed' "
+        "AND (CAST(:kinds AS text[]) IS NULL OR k.kind = ANY(:kinds)) "
+        "AND (CAST(:facilities AS text[]) IS NULL OR c.facility = ANY(:facilities)) "
+        f"AND (CAST(:after AS uuid) IS NULL OR k.id {'<' if closed else '>'} :after) "
+        f"ORDER BY k.id {'DESC' if closed else ''} LIMIT :limit",
+        kinds=None if kinds is None else list(kinds),
+        facilities=facilities,
+        after=after,
+        limit=limit,
+    )
+    return [(to_case(row), row.reference, row.description) for row in rows]
+
+
+async def counts(tx: Transaction, facilities: Sequence[str] | None = None) -> list[tuple[Kind, int, Yen, datetime]]:
+    """Return for each kind how many cases are not closed, their money, and since when the oldest waits.
+
+    `facilities`: whose; None: all.
+    """
+    rows = await tx.execute(
+        "SELECT k.kind, count(*) AS number, sum(k.amount)::bigint AS amount, min(k.opened_at) AS oldest "
+        "FROM cases k JOIN charges c ON c.id = k.charge_id WHERE k.state <> 'closed' "
+        "AND (CAST(:facilities AS text[]) IS NULL OR c.facility = ANY(:facilities)) GROUP BY k.kind ORDER BY k.kind",
+        facilities=facilities,
     )
     return [(row.kind, row.number, Yen(row.amount), row.oldest) for row in rows]
 

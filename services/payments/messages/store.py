@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import text
 
 from kernel.rows import Transaction
+from payments.messages.model import ProviderMessage, State
 
 MESSAGE_CHANNEL = "momiji_provider_messages"
 TRIES_MAX = 20
 PAUSE_SECONDS_FIRST = 10
 PAUSE_SECONDS_MAX = 3_600
+STATE_SQL: Final[dict[State, str]] = {
+    "waiting": f"processed_at IS NULL AND tries < {TRIES_MAX}",
+    "given_up": f"processed_at IS NULL AND tries >= {TRIES_MAX}",
+    "done": "processed_at IS NOT NULL",
+}
+COLUMNS = (
+    "id, method, event_id, reference, outcome, tries, received_at, processed_at, next_try_at, body <> '' AS has_body"
+)
 
 
 async def keep(tx: Transaction, *, method: str, event_id: str, reference: str, body: bytes, at: datetime) -> None:
@@ -77,4 +86,93 @@ async def finish(tx: Transaction, outcomes: Mapping[int, str], *, at: datetime) 
         ids=list(outcomes),
         outcomes=list(outcomes.values()),
         at=at,
+    )
+
+
+async def listed(
+    tx: Transaction,
+    *,
+    state: State | None = None,
+    outcomes: Sequence[str] | None = None,
+    method: str | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[ProviderMessage]:
+    """Return messages, newest first: in a state, with one of some outcomes, of a method, if any is named."""
+    where, values = ["true"], dict[str, Any](limit=limit)
+    if state is not None:
+        where.append(STATE_SQL[state])
+    if outcomes is not None:
+        where.append("outcome = ANY(:outcomes)")
+        values["outcomes"] = list(outcomes)
+    if method is not None:
+        where.append("method = :method")
+        values["method"] = method
+    if before is not None:
+        where.append("id < :before")
+        values["before"] = before
+    rows = await tx.execute(
+        f"SELECT {COLUMNS} FROM provider_messages WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT :limit", **values
+    )
+    return [to_message(row) for row in rows]
+
+
+async def naming(tx: Transaction, references: Sequence[str], *, limit: int) -> list[ProviderMessage]:
+    """Return the messages that name one of some references, oldest first."""
+    rows = await tx.execute(
+        f"SELECT {COLUMNS} FROM provider_messages WHERE reference = ANY(:references) ORDER BY id LIMIT :limit",
+        references=list(references),
+        limit=limit,
+    )
+    return [to_message(row) for row in rows]
+
+
+async def count(tx: Transaction, state: State) -> int:
+    """Return how many messages are in a state that is not over."""
+    rows = await tx.execute(f"SELECT count(*) FROM provider_messages WHERE {STATE_SQL[state]}")
+    return int(rows.scalar_one())
+
+
+async def find(tx: Transaction, message_id: int) -> ProviderMessage | None:
+    """Return a message without its body."""
+    rows = await tx.execute(f"SELECT {COLUMNS} FROM provider_messages WHERE id = :id", id=message_id)
+    row = rows.one_or_none()
+    return None if row is None else to_message(row)
+
+
+async def body(tx: Transaction, message_id: int) -> bytes:
+    """Return what was sent; empty when it is too old to be kept."""
+    rows = await tx.execute("SELECT body FROM provider_messages WHERE id = :id", id=message_id)
+    return bytes(rows.scalar_one())
+
+
+async def wait_again(tx: Transaction, message_id: int) -> bool:
+    """Let a message wait as if it had just come, and wake the processor; tell whether there is such a message."""
+    rows = await tx.execute(
+        "UPDATE provider_messages SET processed_at = NULL, outcome = NULL, tries = 0, next_try_at = NULL "
+        "WHERE id = :id RETURNING method",
+        id=message_id,
+    )
+    method = rows.scalar_one_or_none()
+    if method is None:
+        return False
+    await tx.wake(MESSAGE_CHANNEL, method)
+    return True
+
+
+def to_message(row: Any) -> ProviderMessage:
+    """Parse a row."""
+    state: State = "done" if row.processed_at else "given_up" if row.tries >= TRIES_MAX else "waiting"
+    return ProviderMessage(
+        id=row.id,
+        method=row.method,
+        event_id=row.event_id,
+        reference=row.reference,
+        state=state,
+        outcome=row.outcome,
+        tries=row.tries,
+        received_at=row.received_at,
+        processed_at=row.processed_at,
+        next_try_at=row.next_try_at,
+        has_body=row.has_body,
     )
