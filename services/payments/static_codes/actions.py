@@ -8,6 +8,7 @@ from uuid import UUID
 from kernel.access import Principal
 from kernel.refusals import Conflict
 from kernel.rows import Transaction
+from payments.staff.store import audit
 from payments.static_codes import model, store
 from payments.static_codes.model import Judged, StaticCode
 from payments.static_codes.reading import Checked
@@ -30,7 +31,7 @@ async def register(tx: Transaction, code: StaticCode, *, at: datetime) -> None:
         before = next(iter(await store.known(tx, text=code.text, number="")), None)
         raise model.StaticCodeKnown(counter=f"{before.name_ja} {before.counter}" if before else code.number)
     details = {"facility": code.facility, "counter": code.counter, "number": code.number}
-    await store.audit(tx, code.registered_by, "static_code.registered", str(code.id), at=at, **details)
+    await audit(tx, code.registered_by, "static_code.registered", f"static_code:{code.id}", at=at, **details)
 
 
 async def judge(
@@ -45,7 +46,9 @@ async def judge(
         await store.checked(tx, judged.known.id, actor=principal.name, at=at)
     subject = judged.known or expected
     said = {"verdict": judged.verdict, "number": str(number or "")}
-    await store.audit(tx, principal.name, "static_code.checked", str(subject.id) if subject else "", at=at, **said)
+    await audit(
+        tx, principal.name, "static_code.checked", f"static_code:{subject.id if subject else ''}", at=at, **said
+    )
     return judged
 
 
@@ -61,4 +64,4 @@ async def retire(tx: Transaction, code_id: UUID, *, principal: Principal, at: da
     """End the use of a code. Raises UnknownStaticCode or StaticCodeRetired."""
     before = await find(tx, code_id, principal=principal, lock=True)
     await store.retire(tx, model.retire(before, actor=principal.name, at=at))
-    await store.audit(tx, principal.name, "static_code.retired", str(code_id), at=at, number=before.number)
+    await audit(tx, principal.name, "static_code.retired", f"static_code:{code_id}", at=at, number=before.number)

@@ -153,7 +153,8 @@ async def code_page(request: Request, code_id: UUID) -> Response:
         async with wiring.database.transaction(correlation_id.get()) as tx:
             code = await actions.find(tx, code_id, principal=principal)
         rows = check(code.text, rules="jpqr").rows
-        return wiring.pages.render(request, "static_code.html", code=code, rows=rows, may_keep=_keeps(principal))
+        may = {"may_keep": _keeps(principal), "everything": _sees_all(principal)}
+        return wiring.pages.render(request, "static_code.html", code=code, rows=rows, **may)
 
     return await for_staff(request, page, *READERS)
 
@@ -176,6 +177,7 @@ async def sheet_page(request: Request, code_id: UUID, size: str = "a4") -> Respo
             said=read,
             size=size if size in SIZES else SIZES[0],
             picture=picture(code.text),
+            everything=_sees_all(principal),
             in_japanese=wiring.pages.gettext_of("ja"),
         )
 
@@ -241,6 +243,7 @@ async def _home(
         form_open=form is not None,
         problem=_said(wiring, request, refusal) if refusal else "",
         may_keep=_keeps(principal),
+        everything=_sees_all(principal),
         practice=not wiring.settings.production,
         sample=sample,
     )
@@ -296,3 +299,8 @@ def _id_of(text: str) -> UUID:
 
 def _keeps(principal: Principal) -> bool:
     return principal.role in {*KEEPERS, Role.ADMIN}
+
+
+def _sees_all(principal: Principal) -> bool:
+    """Tell whether the other pages of operations are theirs, too."""
+    return principal.role in {Role.ACCOUNTING, Role.AUDITOR, Role.ADMIN}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -79,19 +78,6 @@ async def retire(tx: Transaction, code: StaticCode) -> None:
         id=code.id,
         actor=code.retired_by,
         at=code.retired_at,
-    )
-
-
-async def audit(tx: Transaction, actor: str, action: str, subject: str, *, at: datetime, **details: str) -> None:
-    """Write into the audit trail who did what; never what was scanned."""
-    await tx.execute(
-        "INSERT INTO audit (at, actor, action, subject, details) "
-        "VALUES (:at, :actor, :action, :subject, CAST(:details AS jsonb))",
-        at=at,
-        actor=actor,
-        action=action,
-        subject=f"static_code:{subject}",
-        details=json.dumps(details, ensure_ascii=False),
     )
 
 

@@ -170,3 +170,10 @@ def test_a_code_for_practice_can_be_filled_in_and_registered(counters):
     page = counters.get("/sample")
     assert "000201010211" in page.text
     assert counter_code().jpqr.level_1 in page.text
+
+
+def test_facility_staff_are_led_to_no_page_that_refuses_them(counters):
+    page = counters.get(role=Role.FACILITY, facilities=("shukkeien",)).text
+    assert 'href="/operations/static-codes"' in page
+    assert 'href="/operations/charges"' not in page
+    assert 'href="/operations/charges"' in counters.get().text
