@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench web lock format prove-compose clean
+.PHONY: help up test check soak bench web lock format prove-compose clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -24,6 +24,9 @@ check: $(VENV)/.dev ## format, lint, types, import rules, fast tests (under a mi
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pytest -m "not kafka and not browser and not peer and not docker and not slow" tests/kernel tests/style --ignore=tests/kernel/stream --ignore=tests/kernel/delivery
+
+soak: $(VENV)/.dev ## 10,000 sequences of payments, faults and crashes; after every step the money must agree (about an hour)
+	@deploy/soak.sh
 
 bench: $(VENV)/.runtime web ## measure orders, scans, latency and stream; prints JSON lines
 	@$(BIN)/momiji bench

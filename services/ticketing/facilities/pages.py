@@ -34,8 +34,9 @@ from ticketing.facilities.model import (
     quote,
 )
 from ticketing.facilities.routes import facility_of
+from ticketing.orders import store as orders
 from ticketing.orders.model import MethodNotOffered, hold_until
-from ticketing.orders.ways import Way
+from ticketing.orders.ways import Pause, Way, paused_now
 from ticketing.wiring import Wiring, wiring_of
 
 router = APIRouter(include_in_schema=False)
@@ -211,6 +212,7 @@ async def _choose(request: Request, code: str, text: str, chosen: Chosen) -> Res
         return _not_on_that_day(request, facility, day, sale, refusal)
     async with wiring.database.transaction(correlation_id.get()) as tx:
         left = await remaining(tx, book, facility, day)
+        pauses = paused_now(await orders.pauses(tx), at=at)
     shelves = display.shelves_of(
         facility,
         day,
@@ -231,7 +233,7 @@ async def _choose(request: Request, code: str, text: str, chosen: Chosen) -> Res
     closes = _closes(facility, day, holidays)
     wall_time = at.astimezone(JAPAN).time() if day == sale.today else time.min
     with_room = [starts_at for starts_at, places in slots if places]
-    ways = [(each, _in_time(wiring, each, day)) for each in wiring.rules.holds.ways if each.sold]
+    ways = [(each, _in_time(wiring, each, day), pauses.get(each.name)) for each in wiring.rules.holds.ways if each.sold]
     return _page(
         request,
         "choose.html",
@@ -297,9 +299,9 @@ def _quoted(request: Request, facility: Facility, day: date, chosen: Chosen) -> 
     return quoted, None
 
 
-def _wished(ways: Sequence[tuple[Way, bool]], method: str) -> str:
+def _wished(ways: Sequence[tuple[Way, bool, Pause | None]], method: str) -> str:
     """Return the way that was chosen if it is possible, else the first that is."""
-    possible = [way.name for way, in_time in ways if in_time]
+    possible = [way.name for way, in_time, pause in ways if in_time and pause is None]
     return method if method in possible else next(iter(possible), "")
 
 

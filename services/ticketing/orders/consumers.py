@@ -12,6 +12,8 @@ from kernel.contracts.payments import (
     ChargeExpired,
     ChargeFailed,
     ChargeReversed,
+    MethodPaused,
+    MethodResumed,
     RefundFailed,
     RefundSettled,
 )
@@ -20,6 +22,7 @@ from kernel.rows import Transaction
 from ticketing.orders import actions, store
 from ticketing.orders.actions import Rules
 from ticketing.orders.model import PaymentProblem
+from ticketing.orders.ways import Pause
 
 CALLER = "ticketing"
 REASON_CHARS_MAX = 64
@@ -66,7 +69,18 @@ def handlers(*, rules: Rules, clock: Clock) -> Mapping[type[Fact], Handler]:
         if order_id is not None:
             await tx.wake(store.ORDER_CHANNEL, str(order_id))
 
+    async def on_pause(tx: Transaction, event: Envelope) -> None:
+        fact = event.fact
+        assert isinstance(fact, MethodPaused | MethodResumed)  # noqa: S101 - as above
+        if isinstance(fact, MethodPaused):
+            pause = Pause(fact.method, fact.paused_at, fact.until)
+            await store.save_pause(tx, pause, version=event.aggregate_version)
+        else:
+            await store.end_pause(tx, fact.method, version=event.aggregate_version, at=fact.resumed_at)
+
     return {
+        MethodPaused: on_pause,
+        MethodResumed: on_pause,
         ChargeCaptured: on_captured,
         ChargeFailed: on_unpaid,
         ChargeExpired: on_unpaid,

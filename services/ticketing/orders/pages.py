@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, time
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from ticketing.orders.charging import PaymentsAway
 from ticketing.orders.model import AwaitingPayment, Order, status_of
 from ticketing.orders.routes import LineWanted, OrderWanted, pay_again, place, start_payment
 from ticketing.orders.visitors import order_of_visitor, remember
-from ticketing.orders.ways import way_known
+from ticketing.orders.ways import Pause, paused_now, way_known
 from ticketing.tickets import store as tickets
 from ticketing.tickets.model import Ticket
 from ticketing.wiring import Wiring, wiring_of
@@ -175,9 +175,10 @@ async def order_page(request: Request, order_id: UUID) -> Response:
             order = await order_of_visitor(request, tx, order_id)
             held = await tickets.of_order(tx, order_id)
             refunds = await store.refunds_of(tx, order_id)
+            pauses = await store.pauses(tx) if isinstance(order, AwaitingPayment) else ()
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
-    shown = _shown(wiring, request, order, held)
+    shown = _shown(wiring, request, order, held, pauses)
     return wiring.pages.render(request, "order.html", **shown, refunds=refunds, stamp=_stamp(order, held, refunds))
 
 
@@ -187,7 +188,9 @@ def _stamp(order: Order, held: Sequence[Ticket], refunds: Sequence[store.Refund]
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
-def _shown(wiring: Wiring, request: Request, order: Order, held: Sequence[Ticket]) -> dict[str, Any]:
+def _shown(
+    wiring: Wiring, request: Request, order: Order, held: Sequence[Ticket], pauses: Iterable[Pause] = ()
+) -> dict[str, Any]:
     language = language_of(request).tag
     basket = order.basket
     facility = wiring.books.current.get(basket.facility)
@@ -206,6 +209,8 @@ def _shown(wiring: Wiring, request: Request, order: Order, held: Sequence[Ticket
 
     at = wiring.clock.now()
     today = business_date(at)
+    resting = paused_now(pauses, at=at)
+    ways = model.methods_now(order, wiring.rules.holds, at=at) if isinstance(order, AwaitingPayment) else ()
     return {
         "order": order,
         "basket": basket,
@@ -221,7 +226,7 @@ def _shown(wiring: Wiring, request: Request, order: Order, held: Sequence[Ticket
         and basket.visit_date >= today
         and not any(ticket.status == "admitted" for ticket in held),
         "way": way_known(wiring.rules.holds.ways, order.method),
-        "ways": model.methods_now(order, wiring.rules.holds, at=at) if isinstance(order, AwaitingPayment) else (),
+        "ways": [(each, resting.get(each.name)) for each in ways],
         "minutes_left": int((order.expires_at - at).total_seconds() // 60),
         "live": wiring.pages.assets.has("order.js"),
     }

@@ -15,6 +15,7 @@ from kernel.money import Yen
 from kernel.rows import Transaction, Write
 from ticketing.facilities.model import Place, QuotedLine
 from ticketing.orders.model import AwaitingPayment, Basket, Cancelled, Confirmed, Expired, Order, status_of
+from ticketing.orders.ways import Pause
 
 ORDER_CHANNEL = "momiji_orders"
 
@@ -363,3 +364,35 @@ def _place_from_json(kept: dict[str, Any]) -> Place:
         kept["quantity"],
         kept["capacity"],
     )
+
+
+async def save_pause(tx: Transaction, pause: Pause, *, version: int) -> None:
+    """Write down that a way to pay rests; what is older than what is known changes nothing."""
+    await _pause(tx, pause.method, paused_at=pause.paused_at, until=pause.until, rests=True, version=version)
+
+
+async def end_pause(tx: Transaction, method: str, *, version: int, at: datetime) -> None:
+    """Write down that a way to pay is back; what is older than what is known changes nothing."""
+    await _pause(tx, method, paused_at=at, until=None, rests=False, version=version)
+
+
+async def _pause(
+    tx: Transaction, method: str, *, paused_at: datetime, until: datetime | None, rests: bool, version: int
+) -> None:
+    await tx.execute(
+        "INSERT INTO pauses (method, rests, paused_at, until, version) "
+        "VALUES (:method, :rests, :paused_at, :until, :version) ON CONFLICT (method) DO UPDATE "
+        "SET rests = excluded.rests, paused_at = excluded.paused_at, until = excluded.until, "
+        "version = excluded.version WHERE excluded.version > pauses.version",
+        method=method,
+        rests=rests,
+        paused_at=paused_at,
+        until=until,
+        version=version,
+    )
+
+
+async def pauses(tx: Transaction) -> list[Pause]:
+    """Return the ways to pay that rest, as far as payments told."""
+    rows = await tx.execute("SELECT method, paused_at, until FROM pauses WHERE rests ORDER BY method")
+    return [Pause(row.method, row.paused_at, row.until) for row in rows]

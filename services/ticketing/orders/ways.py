@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from kernel.refusals import Invalid
 
 FREE = "none"
+# A pause whose end nobody told is over by then: payments' own are shorter (payments/health), and a way to pay that is
+# hidden for nothing turns visitors away.
+PAUSE_SILENT = timedelta(minutes=15)
+PAUSE_GRACE = timedelta(minutes=2)
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,39}$"  # as in the wire contract (kernel/contracts/ticketing.py)
 
 # What a way to pay means to an order. card, qr: places are held for minutes. payeasy: numbers to pay with at an ATM,
@@ -49,6 +54,24 @@ WAYS = (
     Way("payeasy_komoju", "payeasy", "Pay-easy(ATM・ネットバンキング)", "Pay-easy (ATM or net banking)"),
     Way("stripe_paypay", "qr", "PayPay", "PayPay", sold=False),  # in place of paypay where a setting says so
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A way to pay rests, because its provider does. `until`: when it is tried again, if that is known."""
+
+    method: str
+    paused_at: datetime
+    until: datetime | None
+
+    def is_over(self, at: datetime) -> bool:
+        """Tell whether it is past, also if the news of its end never came."""
+        return at >= (self.until + PAUSE_GRACE if self.until else self.paused_at + PAUSE_SILENT)
+
+
+def paused_now(pauses: Iterable[Pause], *, at: datetime) -> Mapping[str, Pause]:
+    """Return the pauses that are not over, by their methods."""
+    return {each.method: each for each in pauses if not each.is_over(at)}
 
 
 def way_sold(ways: Sequence[Way], name: str) -> Way:
