@@ -55,15 +55,39 @@ class Money(RuleBasedStateMachine):
 
     @rule(method=st.sampled_from(METHODS), quantity=st.integers(1, 2), outcome=st.sampled_from(PAYING))
     def order_and_pay(self, method, quantity, outcome):
-        before = len(self.world.payables())
-        self.world.order(method, quantity)
-        for found in self.world.payables()[before:]:
+        for found in self._new(lambda: self.world.order(method, quantity)):
             self.world.pay(found, outcome)
+
+    def _new(self, step):
+        """Take a step and return what it made payable."""
+        before = self.world.payables()
+        step()
+        return [each for each in self.world.payables() if each not in before]
 
     @rule(method=st.sampled_from(METHODS), amount=st.integers(300, 302), outcome=st.sampled_from(PAYING))
     def another_system_charges(self, method, amount, outcome):
-        self.world.open_charge(amount, method)
-        self.world.pay(self.world.payables()[-1], outcome) if self.world.payables() else None
+        for found in self._new(lambda: self.world.open_charge(amount, method)):
+            self.world.pay(found, outcome)
+
+    @rule(method=st.sampled_from(METHODS), quantity=st.integers(1, 2), seconds=st.sampled_from([1_300, 4_000, 300_000]))
+    def a_payer_comes_too_late(self, method, quantity, seconds):
+        found = self._new(lambda: self.world.order(method, quantity))
+        self.world.pass_time(seconds=seconds)
+        for name in ("ask_providers", "expire_orders", "end_what_is_over"):
+            self.world.work(name)
+        for each in found:
+            self.world.pay(each, Outcome.PAY_LATE)
+
+    @rule(method=st.sampled_from(METHODS), amount=st.integers(300, 302), repeats=st.integers(1, 2))
+    def another_system_pays_and_gives_back(self, method, amount, repeats):
+        known = self.world.paid_charges()
+        for found in self._new(lambda: self.world.open_charge(amount, method)):
+            self.world.pay(found, Outcome.PAY)
+        self.an_ordinary_minute_passes()
+        for charge in self.world.paid_charges():
+            if charge not in known:
+                for _ in range(repeats):
+                    self.world.give_back(charge, 200)
 
     @precondition(lambda self: self.world.orders())
     @rule(number=NUMBER, method=st.sampled_from(METHODS))

@@ -244,3 +244,13 @@ def test_payment_intents_confirm_decline_and_challenge(live):
 def test_an_unknown_address_is_refused_in_stripes_shape(live):
     with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL"):
         client_of(live).v1.customers.list()
+
+
+def test_intents_are_found_by_their_metadata(live):
+    client = client_of(live)
+    made = client.v1.payment_intents.create({"amount": 510, "currency": "jpy", "metadata": {"attempt": "a-1"}})
+    client.v1.payment_intents.create({"amount": 510, "currency": "jpy", "metadata": {"attempt": "a-2"}})
+    found = client.v1.payment_intents.search({"query": "metadata['attempt']:'a-1'"})
+    assert [each.id for each in found.data] == [made.id]
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.payment_intents.search({"query": "amount>5"})

@@ -12,7 +12,7 @@ from kernel import inbox
 from kernel.money import Yen
 from payments import rounds
 from payments.charges import actions, model, store
-from payments.charges.model import NoAnswer, Paid, Refused, Unallocated, Unchanged
+from payments.charges.model import Paid, Unallocated, Unchanged
 from payments.methods.paypay.adapter import PayPay
 from payments.methods.protocol import RefundFinding
 from payments.refunds import actions as refunds
@@ -48,14 +48,6 @@ def _late_money_is_ignored(judge):
     def bad(charge, attempt, finding, **more):
         late = attempt.state in {"expired", "declined"} and isinstance(finding, Paid)
         return Unchanged() if late else judge(charge, attempt, finding, **more)
-
-    return bad
-
-
-def _silence_is_failure(judge):
-    def bad(charge, attempt, finding, **more):
-        silent = isinstance(finding, NoAnswer) and attempt.state not in model.SETTLED
-        return judge(charge, attempt, Refused("no answer") if silent else finding, **more)
 
     return bad
 
@@ -166,7 +158,8 @@ def _an_old_answer_undoes_a_payment(state_after):
 PLANTED = {
     "the second payment of a charge is ignored": patched(model, "judge", _second_payment_is_ignored),
     "money that comes after the end is ignored": patched(model, "judge", _late_money_is_ignored),
-    "silence is taken for failure": patched(model, "judge", _silence_is_failure),
+    "an old answer undoes a payment": patched(model, "state_after", _an_old_answer_undoes_a_payment),
+    "a capture in two transactions": patched(actions, "apply", _a_capture_in_two_transactions),
     "a webhook is taken for proof": patched(rounds, "_attempt", _a_message_is_proof),
     "nobody asks after the end": patched(model, "next_poll", _nobody_asks_after_the_end),
     "a refund reserves nothing": patched(store, "given_back", _nothing_is_reserved),

@@ -39,6 +39,7 @@ SESSION_MIN = timedelta(minutes=32)  # Stripe takes no less than 30, also when t
 SESSION_MAX = timedelta(hours=23, minutes=50)
 TIMEOUT_SECONDS = 30
 WEBHOOK_TOLERANCE_SECONDS = 300
+SEARCHED_MAX = 10
 IN_FLIGHT_MAX = 20
 PAGE_LINES = 100  # Stripe's own most
 PAGES_MAX = 1_000
@@ -121,11 +122,15 @@ class StripeCheckout:
         return Opened(session.id, session.url or "", datetime.fromtimestamp(session.expires_at, UTC), {})
 
     async def query(self, attempt: Attempt) -> Finding:
-        """Ask for the session (cs_…) or the plain PaymentIntent (pi_…) of an attempt."""
-        if attempt.provider_id is None:
-            return NotThere()
+        """Ask for the session (cs_…) or the plain PaymentIntent (pi_…) of an attempt.
+
+        One whose id never reached us is looked for by our reference: what Stripe made, and the payer paid, is there.
+        """
         try:
-            return await self._found(attempt.provider_id)
+            if attempt.provider_id is not None:
+                return await self._found(attempt.provider_id)
+            intent = await self._search(attempt)
+            return NotThere() if intent is None else _from_intent(intent)
         except _RefusedError as refused:
             return NotThere() if refused.status == 404 else NoAnswer()  # noqa: PLR2004 - HTTP's own number
         except Away as away:
@@ -235,11 +240,28 @@ class StripeCheckout:
 
     async def _intent_of(self, attempt: Attempt) -> str | None:
         provider_id = attempt.provider_id
-        if provider_id is None or provider_id.startswith("pi_"):
+        if provider_id is None:
+            found = await self._search(attempt)
+            return None if found is None else str(found.id)
+        if provider_id.startswith("pi_"):
             return provider_id
         session = await self._call(lambda: self._client.v1.checkout.sessions.retrieve_async(provider_id))
         intent = session.payment_intent
         return intent if isinstance(intent, str) or intent is None else intent.id
+
+    async def _search(self, attempt: Attempt) -> Any:
+        """Return the PaymentIntent that carries our reference, the paid one if there are several; None if none does.
+
+        Stripe's search may be a minute late (docs.stripe.com/search#data-freshness): a question is repeated anyway.
+        """
+        wanted: Any = {
+            "query": f"metadata['attempt']:'{attempt.id}'",
+            "limit": SEARCHED_MAX,
+            "expand": ["data.latest_charge"],
+        }
+        found = await self._call(lambda: self._client.v1.payment_intents.search_async(wanted))
+        paid = [each for each in found.data if each.status == "succeeded"]
+        return next(iter([*paid, *found.data]), None)
 
     async def _call(self, make: Callable[[], Awaitable[T]]) -> T:
         """Call Stripe. Raises Away (nothing was begun), AmbiguousError, _RefusedError or MisconfiguredError."""

@@ -52,7 +52,7 @@ def expand(store: StripeStore, base: str, said: dict[str, Any], paths: Any) -> d
 
 def _expand(store: StripeStore, base: str, said: dict[str, Any], parts: list[str], path: str) -> None:
     name, rest = parts[0], parts[1:]
-    if said.get("object") == "list" and name == "data":
+    if said.get("object") in {"list", "search_result"} and name == "data":
         for each in said["data"]:
             _expand(store, base, each, rest, path)
         return

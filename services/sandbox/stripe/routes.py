@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ CLOCK_GRACE_SECONDS = 30
 URL_CHARS_MAX = 5_000
 THREE_D_SECURE = ("any", "automatic", "challenge")
 EXPAND = [TEXT]
+_SEARCH = re.compile(r"^metadata\['([A-Za-z0-9_]{1,40})'\]:'([^'\\]{1,500})'$")
 
 _INTENT_DATA = {
     "description": TEXT,
@@ -274,6 +276,23 @@ async def create_intent(request: Request) -> Response:
     outcome = _card(params, intent) if params.get("confirm") == "true" else None
     desk.create_intent(intent)
     return _intent_json(request, intent) if outcome is None else _confirm(request, intent, outcome)
+
+
+@router.get("/payment_intents/search", tags=["query"])
+async def search_intents(request: Request) -> Response:
+    """Find PaymentIntents by one entry of their metadata (docs.stripe.com/search), newest first."""
+    desk, params = _of(request)
+    check(params, {"query": TEXT, "limit": TEXT, "page": TEXT, "expand": EXPAND})
+    asked = _SEARCH.match(str(required(params, "query")))
+    if asked is None:
+        raise StripeError(
+            "This sandbox searches for one entry of the metadata: metadata['key']:'value'.", param="query"
+        )
+    name, value = asked.groups()
+    base = sandbox_of(request).settings.base
+    found = [each for each in desk.store.intents if each.metadata.get(name) == value]
+    made = page(desk.store.intents, params, "/v1/payment_intents/search", lambda each: shapes.intent(each, base), found)
+    return _reply(request, made | {"object": "search_result", "next_page": None})
 
 
 @router.get("/payment_intents/{intent_id}", tags=["query"])

@@ -198,3 +198,16 @@ def test_the_second_agency_s_numbers_are_cancelled_there_when_our_deadline_is_ov
     assert eventually(lambda: till.events("charge.expired", charge["id"]))
     refused = till.client.post(f"{till.sandbox_url}/payers", json={"checkout_url": url, "outcome": "pay"})
     assert (refused.status_code, "CANCEL" in refused.text) == (422, True)
+
+
+def test_a_card_payment_whose_id_never_reached_us_is_found_by_our_reference(till):
+    charge = till.open(method="stripe_card")
+    url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
+    till.rows(
+        "UPDATE attempts SET provider_id = NULL, state = 'expired', next_poll_at = NULL WHERE charge_id = %s",
+        charge["id"],
+    )
+    till.pay(url)
+    assert till.captured(charge["id"])
+    assert till.refund(charge["id"]).is_success
+    assert eventually(lambda: till.events("refund.settled", charge["id"]))
