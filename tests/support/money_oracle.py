@@ -113,8 +113,8 @@ def _of_attempt(attempt, books, refunds, cases, unread, *, settled) -> list[str]
     )
     if known > book.captured:
         wrong.append(f"{name}: {known} yen are believed, the provider took {book.captured}")
-    unseen = not known and book.reversed == book.captured  # It came and went before anybody looked.
-    if known < book.captured and not watched and not unseen:
+    gone = book.reversed == book.captured  # All of it went again; what was known of it does not matter then.
+    if known < book.captured - book.reversed and not watched:
         wrong.append(f"{name}: the provider took {book.captured} yen, {known} are known, and nobody asks")
     if given > book.refunded:
         wrong.append(f"{name}: {given} yen are believed to be back, the provider gave {book.refunded}")
@@ -126,11 +126,11 @@ def _of_attempt(attempt, books, refunds, cases, unread, *, settled) -> list[str]
         wrong.append(f"{name}: a refund is under way and nobody moves it on")
     if settled:
         taken_back = attempt["state"] == "reversed"
-        if known != book.captured and not unseen:
-            wrong.append(f"{name}: settled with {known} yen known of {book.captured}")
+        if known != book.captured - book.reversed and not gone:
+            wrong.append(f"{name}: settled with {known} yen known of {book.captured - book.reversed}")
         if given != book.refunded:
             wrong.append(f"{name}: settled with {given} yen back of {book.refunded}")
-        if taken_back != (book.reversed > 0) and (known or taken_back):
+        if taken_back != (gone and book.reversed > 0) and (known or taken_back):
             wrong.append(f"{name}: the bank took {book.reversed} yen back")
     return wrong
 

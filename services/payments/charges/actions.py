@@ -345,6 +345,15 @@ async def _conclude(  # noqa: PLR0911 - one return for each outcome
             make = facts.reversed_ if paid else facts.unallocated_reversed
             await publish(tx, make(newer, method=attempt.method, amount=amount, at=at), newer, at=at)
             return newer
+        case model.Lessened(amount=amount):
+            await store.note(tx, charge.id, "taken_back", amount=amount, method=attempt.method, at=at)
+            left = await _end_cases(tx, charge, attempt, "taken_back", most=amount, at=at)
+            if left:  # It is on its way back already, or it was what the charge is paid with.
+                await open_case(tx, charge, attempt, "reversed", left, at=at)
+            await store.save(tx, newer)
+            gone = facts.unallocated_reversed(newer, method=attempt.method, amount=amount, at=at)
+            await publish(tx, gone, newer, at=at)
+            return newer
         case model.Failed(reason=reason):
             await store.note(tx, charge.id, "refused", method=attempt.method, reason=reason, at=at)
             if status == charge.status:
@@ -362,13 +371,26 @@ async def _conclude(  # noqa: PLR0911 - one return for each outcome
 
 
 async def _end_cases(
-    tx: Transaction, charge: Charge, attempt: Attempt, resolution: case_model.Resolution, *, at: datetime
-) -> None:
-    """Close what was open about an attempt's money: the rest came, or the money is gone."""
+    tx: Transaction,
+    charge: Charge,
+    attempt: Attempt,
+    resolution: case_model.Resolution,
+    *,
+    most: Yen | None = None,
+    at: datetime,
+) -> Yen:
+    """Close what was open about an attempt's money: the rest came, or the money is gone.
+
+    `most`: cases of so much money, all if None. Returns what of it no case was about.
+    """
+    left = model.ZERO if most is None else most
     for case in await cases.of_charge(tx, charge.id):
-        if case.attempt_id == attempt.id and case.state == "open" and case.kind in case_model.REFUNDABLE:
+        about = case.attempt_id == attempt.id and case.state == "open" and case.kind in case_model.REFUNDABLE
+        if about and (most is None or case.amount <= left):
+            left = left if most is None else left - case.amount
             await cases.save(tx, case_model.close(case, resolution, at=at))
             await store.note(tx, charge.id, "case_closed", case=case.kind, resolution=resolution, at=at)
+    return left
 
 
 async def expire_if_over(tx: Transaction, charge: Charge, *, at: datetime) -> Charge:

@@ -104,10 +104,11 @@ class Unpaid:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """The provider holds the money."""
+    """The provider holds the money. `taken_back`: what it held under the same reference until a bank took it back."""
 
     amount: Yen
     at: datetime
+    taken_back: Yen = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,13 @@ class TakenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Lessened:
+    """Of several payments of one attempt a bank took `amount` back; the rest is still there."""
+
+    amount: Yen
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The charge will not be paid by this attempt."""
 
@@ -179,7 +187,7 @@ class Unchanged:
     """Nothing new."""
 
 
-Outcome = Captured | Unallocated | TakenBack | Failed | Expired | Unchanged
+Outcome = Captured | Unallocated | TakenBack | Lessened | Failed | Expired | Unchanged
 
 
 class UnknownCharge(NotFound):
@@ -265,6 +273,8 @@ def _judge_again(charge: Charge, attempt: Attempt, finding: Finding, given_back:
     match finding:
         case Reversed():
             return TakenBack(known)
+        case Paid(amount=amount, taken_back=gone) if gone and amount < known:
+            return Lessened(known - amount)
         case Paid(amount=amount) if (
             charge.captured_by is None and amount > known and amount >= charge.amount + given_back
         ):
@@ -291,7 +301,7 @@ def state_after(  # noqa: PLR0911 - one return for each outcome
 ) -> State:
     """Return the attempt's next state. One whose provider is silent beyond the deadline is unknown, never failed."""
     match outcome:
-        case Captured() | Unallocated():
+        case Captured() | Unallocated() | Lessened():
             return "captured"
         case TakenBack():
             return "reversed"
@@ -318,6 +328,8 @@ def after(
     match finding, outcome:
         case Paid(at=paid_at), Captured():
             return replace(newer, captured=charge.amount + given_back, captured_at=attempt.captured_at or paid_at)
+        case Paid(amount=amount), Lessened():
+            return replace(newer, captured=amount)
         case Paid(amount=amount, at=paid_at), Unallocated():
             return replace(newer, captured=amount, captured_at=attempt.captured_at or paid_at)
         case Refused(reason=reason) | Unpaid(refused=str(reason)), Failed() | Expired() | Unchanged():
@@ -343,6 +355,8 @@ def status_after(  # noqa: PLR0911 - one return for each outcome
             if charge.captured_by == by.id:
                 return "reversed"
             return "pending" if charge.status == "unallocated" else charge.status
+        case Lessened():
+            return charge.status
         case Failed():
             return "failed" if charge.status in WAITING and not others_live else charge.status
         case Expired():

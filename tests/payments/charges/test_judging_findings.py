@@ -17,6 +17,7 @@ from payments.charges.model import (
     Charge,
     Expired,
     Failed,
+    Lessened,
     NoAnswer,
     NotThere,
     Over,
@@ -90,6 +91,23 @@ def test_each_answer_in_each_state(charge, state, finding, at, outcome, after):
     judged = judge(charge, attempt, finding, at=at)
     assert judged == outcome
     assert state_after(attempt, finding, judged, at=at) == after
+
+
+def test_of_two_payments_a_bank_took_one_back():
+    twice = replace(ATTEMPT, state="captured", captured=Yen(1020), captured_at=NOW)
+    left = Paid(Yen(510), NOW, taken_back=Yen(510))
+    judged = judge(BY_THIS, twice, left, at=NOW)
+    assert judged == Lessened(Yen(510))
+    assert state_after(twice, left, judged, at=NOW) == "captured"
+    newer = after(BY_THIS, twice, left, judged, at=NOW)
+    assert newer.captured == Yen(510)
+    assert judge(BY_THIS, newer, left, at=NOW) == Unchanged()
+    assert judge(BY_THIS, newer, Reversed(), at=NOW) == TakenBack(Yen(510))
+
+
+def test_an_older_answer_with_less_money_takes_nothing_back():
+    twice = replace(ATTEMPT, state="captured", captured=Yen(1020), captured_at=NOW)
+    assert judge(BY_THIS, twice, PAID, at=NOW) == Unchanged()
 
 
 PART = replace(ATTEMPT, state="captured", captured=Yen(300), captured_at=NOW)

@@ -122,7 +122,8 @@ class PayEasyKomoju:
         findings = [_finding(each) for each in payments]
         paid = [found for found in findings if isinstance(found, Paid)]
         if paid:
-            return Paid(total(each.amount for each in paid), min(each.at for each in paid))
+            gone = total(_amount(each) for each, found in zip(payments, findings, strict=True) if found == Reversed())
+            return Paid(total(each.amount for each in paid), min(each.at for each in paid), gone)
         taken_back = next((found for found in findings if isinstance(found, Reversed)), None)
         return taken_back or next(iter(findings), NotThere())
 
@@ -220,11 +221,15 @@ class PayEasyKomoju:
             return answer.status_code, {}
 
 
+def _amount(payment: Any) -> Yen:
+    return Yen(int(payment["amount"]) + int(payment.get("tax") or 0))
+
+
 def _finding(payment: Any) -> Finding:
     match payment.get("status"):
         case "captured" | "refunded":
             at = datetime.fromisoformat(str(payment["captured_at"]))
-            return Paid(Yen(int(payment["amount"]) + int(payment.get("tax") or 0)), at)
+            return Paid(_amount(payment), at)
         case "cancelled" if payment.get("captured_at"):
             return Reversed()  # It was paid, and the bank took it back at its window (取消).
         case "expired" | "cancelled":
