@@ -17,6 +17,7 @@ from payments.charges import pages as charge_pages
 from payments.charges import routes as charge_routes
 from payments.collecting import pages as collecting_pages
 from payments.collecting import routes as collecting_routes
+from payments.disputes import pages as dispute_pages
 from payments.messages import pages as message_pages
 from payments.messages import routes as message_routes
 from payments.notices import pages as notice_pages
@@ -74,6 +75,7 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
     app.include_router(case_routes.router)
     app.include_router(case_pages.router)
     app.include_router(message_pages.router)
+    app.include_router(dispute_pages.router)
     app.include_router(operations_pages.router)
     app.include_router(staff_pages.router)
     mount_assets(app)

@@ -11,9 +11,10 @@ from uuid import UUID
 from payments.charges import actions as charges
 from payments.charges import store as charge_rows
 from payments.charges.model import Attempt
+from payments.disputes import actions as disputes
 from payments.health import actions as health
 from payments.messages import store as messages
-from payments.methods.protocol import Away
+from payments.methods.protocol import AmbiguousError, Away, DisputeReader, RefusedError
 from payments.notices import actions as notices
 from payments.refunds import actions as refund_actions
 from payments.refunds import store as refund_rows
@@ -46,7 +47,11 @@ async def read_messages(wired: Wiring, methods: Sequence[str] = ()) -> int:
 
     async def about(beside: Sequence[str], reference: str, message_ids: Sequence[int]) -> None:
         attempt = next((each for each in attempts[reference] if each.method in beside), None)
-        outcome = await _about(wired, attempt, reference)
+        reader = wired.disputes.get(wired.method(beside[0]).capabilities.carrier)
+        if attempt is None and reader is not None and reader.names_dispute(reference):
+            outcome = await _about_dispute(wired, reader, beside[0], reference)
+        else:
+            outcome = await _about(wired, attempt, reference)
         if outcome != charges.UNANSWERED:  # It may be the only one who tells of late money: it waits for an answer.
             ended.update(dict.fromkeys(message_ids, outcome))
 
@@ -70,6 +75,31 @@ async def _about(wired: Wiring, attempt: Attempt | None, reference: str) -> str:
     async with wired.database.at_once("messages") as tx:
         await refund_rows.hasten(tx, UUID(reference), at=wired.clock.now())
     return "refund asked about"
+
+
+async def _about_dispute(wired: Wiring, reader: DisputeReader, method: str, dispute_id: str) -> str:
+    carrier = wired.method(method).capabilities.carrier
+    try:
+        found = await reader.dispute(dispute_id)
+    except RefusedError:
+        return disputes.NOT_OURS
+    except (Away, AmbiguousError):
+        return charges.UNANSWERED
+    return await disputes.learn(wired.database, carrier, found, at=wired.clock.now())
+
+
+async def ask_about_disputes(wired: Wiring) -> int:
+    """Ask each provider for its newest disputes: what no webhook told, and what a bank decided."""
+    new = 0
+    for carrier, reader in wired.disputes.items():
+        try:
+            found = await reader.disputes()
+        except (Away, AmbiguousError, RefusedError) as silent:
+            log.warning("disputes are asked about later", extra={"provider": carrier, "problem": str(silent)[:200]})
+            continue
+        for each in found:
+            new += await disputes.learn(wired.database, carrier, each, at=wired.clock.now()) == "Disputed"
+    return new
 
 
 def _is_uuid(text: str) -> bool:

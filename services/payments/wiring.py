@@ -22,7 +22,7 @@ from payments.collecting import actions as collecting
 from payments.collecting.model import KEY_MARK, Secret, System, secret_of
 from payments.health.guard import Guarded
 from payments.methods import connect_all
-from payments.methods.protocol import Method, PayoutReader
+from payments.methods.protocol import DisputeReader, Method, PayoutReader
 from payments.settings import PaymentsSettings
 from payments.transfers.account import kana
 from payments.transfers.model import Route
@@ -34,6 +34,7 @@ SLICES_WITH_PAGES = (
     "cases",
     "charges",
     "collecting",
+    "disputes",
     "messages",
     "notices",
     "operations",
@@ -54,6 +55,7 @@ class Wiring:
     clock: Clock
     methods: Mapping[str, Method]
     payouts: Mapping[str, PayoutReader]  # by the provider's name
+    disputes: Mapping[str, DisputeReader]  # likewise
     pages: Pages
     sign_in: SignIn
     data_keys: Keyring
@@ -179,6 +181,7 @@ def wire(settings: PaymentsSettings, *, clock: Clock | None = None) -> Wiring:
             name: Guarded(method, database, now, calls_per_second=settings.calls_per_second)
             for name, method in connected.items()
         },
+        disputes={each.capabilities.carrier: each for each in connected.values() if isinstance(each, DisputeReader)},
         payouts={each.capabilities.carrier: each for each in connected.values() if isinstance(each, PayoutReader)},
         pages=Pages(folders=[HERE / each / "templates" for each in SLICES_WITH_PAGES], words=[HERE / "words"]),
         data_keys=Keyring([each.get_secret_value() for each in settings.payments_data_keys]),

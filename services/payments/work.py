@@ -29,6 +29,7 @@ from payments.wiring import wire
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+DISPUTES_SECONDS = 600.0  # A webhook tells at once; this finds what none told of.
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
@@ -82,6 +83,8 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
                 )
                 group.create_task(_loop(f"{carrier}'s messages", reading, told[carrier], stop))
                 group.create_task(_loop(f"{carrier}'s attempts", asking, None, stop))
+            about = partial(rounds.ask_about_disputes, wired)
+            group.create_task(_loop("disputes", about, None, stop, pause=DISPUTES_SECONDS))
             group.create_task(_loop("transfers", lambda: rounds.tidy_transfers(wired), None, stop))
             group.create_task(_loop("deadlines", lambda: rounds.end_what_is_over(wired), None, stop))
             group.create_task(_loop("notices", lambda: rounds.make_notices(wired), notices, stop))
@@ -111,9 +114,14 @@ async def _listen(url: str, woken: dict[tuple[str, str], asyncio.Event], stop: a
 
 
 async def _loop(
-    name: str, once: Callable[[], Awaitable[int]], woken: asyncio.Event | None, stop: asyncio.Event
+    name: str,
+    once: Callable[[], Awaitable[int]],
+    woken: asyncio.Event | None,
+    stop: asyncio.Event,
+    *,
+    pause: float = POLL_SECONDS,
 ) -> None:
-    """Do a thing whenever woken, and every second anyway; a fault is logged and tried again."""
+    """Do a thing whenever woken, and after `pause` seconds anyway; a fault is logged and tried again."""
     while not stop.is_set():
         done = 0
         if woken is not None:
@@ -129,6 +137,6 @@ async def _loop(
         waits = [asyncio.create_task(stop.wait())]
         if woken is not None:
             waits.append(asyncio.create_task(woken.wait()))
-        await asyncio.wait(waits, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         for each in waits:
             each.cancel()

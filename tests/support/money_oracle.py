@@ -73,9 +73,25 @@ def violations(world, *, settled: bool) -> list[str]:
         wrong += _of_attempt(attempt, books, refunds, cases, unread, settled=settled)
     by_reference = {row["reference"]: row for row in charges.values() if row["caller"] == "ticketing"}
     for order in orders:
-        wrong += _of_order(order, by_reference.get(str(order["id"])), attempts, books, cases, valid, travelling)
+        charge = by_reference.get(str(order["id"]))
+        wrong += _of_order(order, charge, attempts, books, cases, valid, travelling | unread)
+    if settled:
+        wrong += _of_disputes(world, cases)
     for charge in charges.values():
         wrong += _of_charge(charge, attempts, refunds, cases, orders, travelling)
+    return wrong
+
+
+def _of_disputes(world, cases) -> list[str]:
+    """Each dispute is known as the bank has it; while it is not decided, a person was told."""
+    known = {each["provider_id"]: each for each in world.query("payments", "SELECT * FROM disputes")}
+    wrong = []
+    for each in world.sandbox.stripe.store.disputes:
+        ours = known.get(each.id)
+        if ours is None or ours["status"] != each.status:
+            wrong.append(f"dispute {each.id} is {each.status}, we know {ours and ours['status']}")
+        elif not any(case["kind"] == "disputed" and case["attempt_id"] == ours["attempt_id"] for case in cases):
+            wrong.append(f"dispute {each.id}: no case was opened")
     return wrong
 
 
@@ -150,7 +166,7 @@ def _of_order(order, charge, attempts, books, cases, valid, travelling) -> list[
         wrong.append(f"{name} is confirmed and no charge of it was captured")
         return wrong
     book = books.get(str(payer["id"]), Book())
-    told = str(charge["id"]) in travelling or any(
+    told = bool({str(charge["id"]), str(payer["id"]), payer["provider_id"]} & travelling) or any(
         each["charge_id"] == charge["id"] and each["kind"] == "reversed" for each in cases
     )
     if book.net < order["total"] and not (book.reversed and (told or payer["next_poll_at"] is not None)):

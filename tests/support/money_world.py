@@ -40,6 +40,8 @@ from sandbox.app import create_app as create_sandbox
 from sandbox.payers.actions import NotPayable, Outcome, act
 from sandbox.payers.finder import Found
 from sandbox.settings import SandboxSettings
+from sandbox.stripe.signing import sign as sign_stripe
+from sandbox.webhooks import Delivery
 from support.selling import EXAMPLE, HandClock
 from ticketing.app import create_app as create_ticketing
 from ticketing.facilities.actions import import_file
@@ -350,9 +352,12 @@ class World:
         self.run(self._quietly(do()))
 
     def post_letter(self, number: int, *, keep: bool) -> None:
-        letter = self.letters[number] if keep else self.letters.pop(number)
-        self.delivered.append(letter)
-        self._post(letter)
+        """Deliver a webhook; one that is not accepted comes again, as every provider sends it."""
+        letter = self.letters[number]
+        if self._post(letter):
+            self.delivered.append(letter)
+            if not keep:
+                self.letters.remove(letter)
 
     def lose_letter(self, number: int) -> None:
         """Let a webhook be lost; one that is the last hope is not: nobody asks about that attempt any more."""
@@ -370,8 +375,15 @@ class World:
                 self.tell_again(reader, number)
         self._come_to_rest(step_seconds=0)
 
-    def _post(self, letter: Letter) -> None:
-        self.ask("POST", "payments.test", letter.path, content=letter.body, headers=letter.headers)
+    def _post(self, letter: Letter) -> bool:
+        headers = letter.headers
+        if "stripe-signature" in headers:  # Stripe signs each delivery anew, with its time.
+            secrets = tuple(each.get_secret_value() for each in self.sandbox.settings.stripe_webhook_secrets)
+            sent = Delivery("", "stripe", "", "", letter.body.decode(), 0, 0.0)
+            signed = sign_stripe(secrets, sent, int(self.clock.now().timestamp()))
+            headers = headers | {"stripe-signature": signed["Stripe-Signature"]}
+        answer = self.ask("POST", "payments.test", letter.path, content=letter.body, headers=headers)
+        return answer is not None and answer.is_success
 
     def collect(self) -> None:
         """Let the relays send what the outboxes hold."""
@@ -438,6 +450,16 @@ class World:
         """Let other visitors take all that is left."""
         self.rows["ticketing"].execute("UPDATE slots SET taken = capacity")
 
+    def contested(self) -> list:
+        """Return the disputes that no bank has decided yet."""
+        return [each for each in self.sandbox.stripe.store.disputes if each.status == "needs_response"]
+
+    def bank_decides(self, dispute, *, won: bool) -> None:
+        async def do() -> None:
+            self.sandbox.stripe.close_dispute(dispute, won=won)
+
+        self.run(self._quietly(do()))
+
     def decide(self, case_id: UUID, verb: str) -> None:
         """Let a person decide on a case."""
 
@@ -471,6 +493,7 @@ class World:
         self.plan.kind = ""
         self.sandbox.faults.clear()
         self.pass_time(minutes=11)  # The longest pause of a breaker is over.
+        self.work("ask_about_disputes")
         self._come_to_rest(step_seconds=1)
         self._come_to_rest(step_seconds=0)
 

@@ -38,6 +38,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "case_closed_by_hand": "{actor} closed the case {case}: {words}",
     "case_given_back": "{actor} gives {amount} back ({case}).",
     "disputed": "The payer contests {amount} with their bank ({reason}).",
+    "dispute_answered": "{actor} answered the payer's bank.",
     "dispute_won": "The bank decided for us: {amount} stays.",
     "dispute_lost": "The bank decided against us: {amount} is gone.",
 }

@@ -182,6 +182,43 @@ class PayoutReader(Protocol):
         ...
 
 
+DisputeStatus = Literal["needs_response", "under_review", "won", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFound:
+    """What a provider says of a dispute. `attempt`: our reference on its payment; `due_at`: until when to answer."""
+
+    id: str
+    attempt: str
+    amount: Yen
+    reason: str
+    status: DisputeStatus
+    opened_at: datetime
+    due_at: datetime | None
+
+
+@runtime_checkable
+class DisputeReader(Protocol):
+    """A method whose payers may contest a payment with their bank."""
+
+    def names_dispute(self, reference: str) -> bool:
+        """Tell whether a message's reference is the id of a dispute."""
+        ...
+
+    async def dispute(self, dispute_id: str) -> DisputeFound:
+        """Return a dispute; raises Away, AmbiguousError or RefusedError (there is no such one)."""
+        ...
+
+    async def disputes(self) -> tuple[DisputeFound, ...]:
+        """Return the newest disputes; raises as above."""
+        ...
+
+    async def answer_dispute(self, dispute_id: str, text: str) -> DisputeFound:
+        """Send our evidence to the bank, which takes it once; raises as above."""
+        ...
+
+
 class Method(Protocol):
     """One way to pay."""
 

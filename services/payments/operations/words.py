@@ -81,6 +81,7 @@ REFUND_REASONS: Final[Mapping[str, str]] = {
     "rejected": "rejected by staff",
     "refund-exceeds-payment": "more than was paid",
     "nothing-to-refund": "nothing was paid",
+    "payment-contested": "contested by the payer",
 }
 CAUSES: Final[Mapping[str, str]] = {
     "paid_twice": "paid twice",
@@ -90,6 +91,8 @@ CAUSES: Final[Mapping[str, str]] = {
 OUTCOMES: Final[Mapping[str, str]] = {  # of a provider's message
     "Captured": "the charge was paid",
     "Unallocated": "money without a place",
+    "Lessened": "the payment was taken back",
+    "Disputed": "a payment was contested",
     "TakenBack": "the payment was taken back",
     "Failed": "the payment was refused",
     "Expired": "the time to pay ended",

@@ -19,6 +19,8 @@ from payments.charges import actions as charges
 from payments.charges import facts
 from payments.charges import store as charge_rows
 from payments.charges.model import OPENING, ZERO, Attempt, Charge, Part
+from payments.disputes import store as disputes
+from payments.disputes.model import Contested
 from payments.methods.protocol import Method, RefundFinding, RefundWanted
 from payments.refunds import store
 from payments.refunds.store import Refund, RefundState
@@ -72,6 +74,8 @@ async def request(
     if known is not None:
         return known
     attempt = await _paid_attempt(tx, charge, reason, of_attempt)
+    if await disputes.keeps_money(tx, attempt.id):
+        raise Contested
     left = (attempt.captured or ZERO) - await charge_rows.given_back(tx, attempt.id)
     if amount > left:
         raise MoreThanCaptured(left=left.amount)

@@ -9,6 +9,7 @@ from sandbox.stripe.model import OWN_CODES, Balance, Charge, Dispute, Event, Int
 
 API_VERSION = "2026-10-28.endive"
 CURRENCY = "jpy"
+DISPUTE_DAYS = 7  # until a bank wants our evidence; real ones give 7 to 21
 PAYOUT_DAYS_SECONDS = 4 * 86_400
 
 
@@ -179,6 +180,12 @@ def dispute(each: Dispute) -> dict[str, Any]:
         "charge": each.charge,
         "created": each.created,
         "currency": CURRENCY,
+        "evidence_details": {
+            "due_by": each.created + DISPUTE_DAYS * 86_400,
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
         "is_charge_refundable": False,
         "livemode": False,
         "metadata": {},

@@ -1,0 +1,1 @@
+"""Disputes: payers who contest a card payment with their bank, and what we answer."""
