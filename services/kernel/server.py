@@ -15,6 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel import problems
+from kernel.cards import holds_card_number
 from kernel.clock import new_id
 from kernel.refusals import TooLarge
 from kernel.telemetry import REQUEST_SECONDS, REQUESTS, correlation_id
@@ -66,7 +67,8 @@ class Edge:
         # A route for large uploads names its own limit in the scope, from outside of this layer.
         bytes_max = int(scope.get("momiji_body_bytes_max", self._body_bytes_max))
         given = dict(scope["headers"]).get(b"x-correlation-id", b"").decode("latin-1")
-        known = correlation_id.set(given if _CORRELATION_ID.match(given) else str(new_id()))
+        usable = _CORRELATION_ID.match(given) and not holds_card_number(given)
+        known = correlation_id.set(given if usable else str(new_id()))
         started = time.perf_counter()
         status = 500
         body_bytes = 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from kernel.cards import CardNumberRefused, holds_card_number
 from kernel.refusals import Conflict
 from kernel.rows import Transaction
 from payments.cases import model, store
 from payments.cases.model import Case, UnknownCase
 from payments.charges import store as charges
-from payments.charges.model import LIVING, CardNumberRefused, Charge, holds_card_number
+from payments.charges.model import LIVING, Charge
 from payments.refunds import actions as refunds
 from payments.staff.store import audit
 

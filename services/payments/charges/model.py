@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -36,7 +35,6 @@ LIVING: frozenset[State] = frozenset({"prepared", "open", "unknown"})
 WAITING: frozenset[Status] = frozenset({"pending", "unknown"})
 SETTLED: frozenset[State] = frozenset({"captured", "declined", "expired", "reversed"})
 ZERO = Yen(0)
-CARD_DIGITS = re.compile(r"(?<![0-9-])[0-9](?:[ -]?[0-9]){12,18}(?![0-9-])")
 GRACE = timedelta(minutes=1)  # After a deadline the provider is asked once more before the attempt is given up.
 
 
@@ -218,13 +216,6 @@ class MethodUnknown(Invalid):
     advice = "There is no way to pay called {method}. Choose one of: {methods}."
 
 
-class CardNumberRefused(Invalid):
-    """Somebody typed what looks like a card number where none belongs."""
-
-    slug = "card-number-refused"
-    advice = "This looks like a card number. Type it only on the payment company's own page; nothing was kept here."
-
-
 class AmountNotCarried(Invalid):
     """The method does not carry this amount."""
 
@@ -400,16 +391,3 @@ def is_over(charge: Charge, attempts: Sequence[Attempt], *, at: datetime) -> boo
     """
     living = any(each.state in LIVING for each in attempts)
     return charge.status in WAITING and at >= charge.expires_at and not living
-
-
-def holds_card_number(text: str) -> bool:
-    """Tell whether a text holds 13 to 19 digits that pass the check of card numbers (ISO/IEC 7812, Luhn)."""
-    return any(_luhn(re.sub("[ -]", "", found)) for found in CARD_DIGITS.findall(text))
-
-
-def _luhn(digits: str) -> bool:
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
-        total += value - 9 if value > 9 else value  # noqa: PLR2004 - the digit sum of a doubled digit
-    return total % 10 == 0

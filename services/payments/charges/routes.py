@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from kernel import idempotency
 from kernel.access import Role
+from kernel.cards import CardNumberRefused, holds_card_number
 from kernel.clock import new_id
 from kernel.money import Yen
 from kernel.refusals import Forbidden
@@ -19,14 +20,7 @@ from kernel.telemetry import correlation_id
 from payments.charges import actions, store
 from payments.charges.actions import Asked
 from payments.charges.history import sentence
-from payments.charges.model import (
-    AmountNotCarried,
-    CardNumberRefused,
-    Charge,
-    Part,
-    UnknownCharge,
-    holds_card_number,
-)
+from payments.charges.model import AmountNotCarried, Charge, Part, UnknownCharge
 from payments.collecting import model as collecting
 from payments.collecting.model import System
 from payments.wiring import Wiring, wiring_of

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from kernel.cards import CardNumberRefused, holds_card_number
 from kernel.clock import new_id
 from kernel.contracts.payments import DisputeClosed, DisputeOpened
 from kernel.rows import Database, Transaction
@@ -13,7 +14,7 @@ from payments.cases import model as case_model
 from payments.cases import store as cases
 from payments.charges import actions as charges
 from payments.charges import store as charge_rows
-from payments.charges.model import Attempt, CardNumberRefused, Charge, holds_card_number
+from payments.charges.model import Attempt, Charge
 from payments.disputes import model, store
 from payments.disputes.model import Dispute, UnknownDispute
 from payments.methods.protocol import Away, DisputeFound, DisputeReader, RefusedError

@@ -16,10 +16,11 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from kernel.cards import holds_card_number
 from kernel.clock import JAPAN
 from kernel.money import Yen
 from kernel.refusals import Invalid, NotFound
-from payments.charges.model import Part, holds_card_number
+from payments.charges.model import Part
 from payments.collecting.model import PRODUCT, Account, System, origin_of, said
 
 ROWS_MAX = 10_000

@@ -8,13 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from kernel.cards import holds_card_number
 from kernel.money import total
 from kernel.refusals import Refusal
 from kernel.rows import Transaction
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from payments.charges import store as charges
-from payments.charges.model import Charge, UnknownCharge, holds_card_number
+from payments.charges.model import Charge, UnknownCharge
 from payments.refunds import store
 from payments.transfer_files import store as transfer_files
 from payments.transfers import account as accounts

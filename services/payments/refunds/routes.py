@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kernel import idempotency
 from kernel.access import Role
+from kernel.cards import CardNumberRefused, holds_card_number
 from kernel.clock import new_id
 from kernel.money import Yen
 from kernel.telemetry import correlation_id
 from payments.charges import store as charges
-from payments.charges.model import CardNumberRefused, UnknownCharge, holds_card_number
+from payments.charges.model import UnknownCharge
 from payments.refunds import actions
 from payments.wiring import wiring_of
 

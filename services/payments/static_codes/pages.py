@@ -11,12 +11,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from kernel.access import ALL_FACILITIES, Principal, Role
+from kernel.cards import CardNumberRefused, holds_card_number
 from kernel.clock import new_id
 from kernel.problems import status_of
 from kernel.refusals import Invalid, Refusal, Unauthenticated
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
-from payments.charges.model import CardNumberRefused, holds_card_number
 from payments.static_codes import actions, model, store
 from payments.static_codes.merchant_code import JpqrNumber, LocalName, MerchantCode
 from payments.static_codes.model import Judged, StaticCode

@@ -9,9 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from kernel.cards import holds_card_number
 from kernel.clock import new_id
 from kernel.telemetry import correlation_id
-from payments.charges.model import holds_card_number
 from payments.transfer_files import actions, store
 from payments.transfer_files.actions import NotABusinessDay, UnknownFile
 from payments.transfers.model import FAULTS, WORDS_LENGTH_MAX, Fault

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final, Literal, cast
 
-from payments.charges.model import CardNumberRefused, holds_card_number
+from kernel.cards import CardNumberRefused, holds_card_number
 from payments.methods.protocol import BankAccount
 
 YUCHO_CODE = "9900"

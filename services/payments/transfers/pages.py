@@ -12,13 +12,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from kernel.access import ALL_FACILITIES, Principal, Role
+from kernel.cards import holds_card_number
 from kernel.refusals import Forbidden, Refusal, Unauthenticated
 from kernel.rows import Transaction
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
 from payments.charges import store as charges
-from payments.charges.model import holds_card_number
 from payments.transfer_files import actions as files
 from payments.transfer_files import store as file_rows
 from payments.transfers import account as accounts

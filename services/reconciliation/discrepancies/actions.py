@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from uuid import UUID
 
+from kernel.cards import CardNumberRefused, holds_card_number
 from kernel.contracts.reconciliation import DiscrepancyResolved
 from kernel.rows import Transaction
 from reconciliation.discrepancies import store
@@ -68,7 +69,12 @@ async def resolve(
     grace: timedelta,
     event_id: UUID,
 ) -> Discrepancy:
-    """Note why a discrepancy is none, or how it was settled; raise UnknownDiscrepancy or StillArriving."""
+    """Note why a discrepancy is none, or how it was settled.
+
+    Raises CardNumberRefused, UnknownDiscrepancy or StillArriving.
+    """
+    if holds_card_number(reason):
+        raise CardNumberRefused
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(:id, 8))", id=str(discrepancy_id))
     found = next(
         (each for each in await open_ones(tx, facilities, at=at, grace=grace) if each.id == discrepancy_id), None

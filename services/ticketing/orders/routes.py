@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kernel import idempotency
 from kernel.access import Role
+from kernel.cards import CardNumberRefused, holds_card_number
 from kernel.clock import JAPAN
 from kernel.refusals import Invalid, Unauthenticated
 from kernel.rows import Transaction
@@ -137,6 +138,8 @@ class WholeOrdersOnly(Invalid):
 
 async def place(wiring: Wiring, wanted: OrderWanted, *, key: str, body: bytes, at: datetime) -> Placed:
     """Place an order once for its idempotency key; a repeat finds the same order as it stands by now."""
+    if wanted.email is not None and holds_card_number(wanted.email):
+        raise CardNumberRefused
     given = Given(
         facility=wanted.facility,
         visit_date=wanted.visit_date,
