@@ -7,18 +7,21 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kernel import problems
-from kernel.cards import holds_card_number
+from kernel.cards import CardNumberRefused, holds_card_number, unescaped
 from kernel.clock import new_id
 from kernel.refusals import TooLarge
 from kernel.telemetry import REQUEST_SECONDS, REQUESTS, correlation_id
+from kernel.web import Pages
 
 log = logging.getLogger(__name__)
 
@@ -119,14 +122,81 @@ class Edge:
             correlation_id.reset(known)
 
 
+class CardGuard:
+    """Refuses what looks like a card number before any route sees it: in address, form, JSON.
+
+    `reads_itself`: beginnings of paths whose requests are left to their own readers: of files, and of forms that answer
+    beside the field. They refuse such numbers or blot them out.
+    """
+
+    def __init__(self, app: ASGIApp, *, reads_itself: Sequence[str], pages: Pages | None) -> None:
+        self._app = app
+        self._reads_itself = tuple(reads_itself)
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if scope["path"].startswith(self._reads_itself):
+            await self._app(scope, receive, send)
+            return
+        asked = scope["path"] + "?" + unquote_plus(scope["query_string"].decode("latin-1"))
+        if holds_card_number(asked):
+            await self._refuse(scope, receive, send)
+            return
+        if scope["method"] in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            body = await Request(scope, receive).body()
+        except (TooLarge, ClientDisconnect):
+            return  # The edge, which counts, answers; or nobody waits.
+        said = body.decode("utf-8", "replace")
+        said = unquote_plus(said) if kind.endswith("form-urlencoded") else unescaped(said)
+        if holds_card_number(said):
+            await self._refuse(scope, receive, send)
+            return
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, again, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        by_browser = "text/html" in request.headers.get("accept", "") and not scope["path"].startswith("/v1/")
+        if self._pages is not None and by_browser:
+            answer: Response = self._pages.refusal(request, CardNumberRefused())
+        else:
+            answer = problems.answer_refusal(CardNumberRefused())
+        await answer(scope, receive, send)
+
+
 Check = Callable[[], Awaitable[None]]
 
 
 def dress(
-    app: FastAPI, *, service: str, body_bytes_max: int, sources: PageSources, readiness: dict[str, Check]
+    app: FastAPI,
+    *,
+    service: str,
+    body_bytes_max: int,
+    sources: PageSources,
+    readiness: dict[str, Check],
+    reads_itself: Sequence[str] = (),
+    pages: Pages | None = None,
 ) -> None:
-    """Give a service's app its edge, problem answers, health, readiness and metrics."""
+    """Give a service's app its edge, card guard, problem answers, health, readiness and metrics."""
     problems.install(app)
+    app.add_middleware(CardGuard, reads_itself=reads_itself, pages=pages)
     app.add_middleware(Edge, service=service, body_bytes_max=body_bytes_max, sources=sources)
 
     @app.get("/healthz", include_in_schema=False)

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 from prometheus_client import Counter, Histogram
 
+from kernel.cards import BLOT, blot
+
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="-")
 
 REQUESTS = Counter("momiji_http_requests_total", "HTTP answers", ["service", "route", "method", "status"])
@@ -33,9 +35,13 @@ _SECRET_NAMES = re.compile(
 _CARD_LIKE = re.compile(r"(?<![\d-])(?:\d[ -]?){12,18}\d(?![\d-])")
 
 
+# What providers' and our own secrets begin with; an exception's text may repeat one.
+_SECRET_LIKE = re.compile(r"\b(?:(?:sk|rk)_(?:live|test)_|whsec_|mm[ks]_)\w+|\bBearer [\w.~+/=-]+", re.ASCII)
+
+
 def redact(text: str) -> str:
-    """Blank out anything that looks like a card number, whatever field it came in."""
-    return _CARD_LIKE.sub("[redacted]", text)
+    """Blank out anything that looks like a card number or a secret, whatever field it came in."""
+    return _SECRET_LIKE.sub(BLOT, _CARD_LIKE.sub(BLOT, blot(text)))
 
 
 class JsonLines(logging.Formatter):
@@ -57,7 +63,7 @@ class JsonLines(logging.Formatter):
         }
         for name, value in vars(record).items():
             if name not in _STANDARD and name not in line:
-                line[name] = "[redacted]" if _SECRET_NAMES.search(name) else redact(str(value))
+                line[name] = BLOT if _SECRET_NAMES.search(name) else redact(str(value))
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)

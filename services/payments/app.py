@@ -56,6 +56,11 @@ def create_app(settings: PaymentsSettings | None = None, *, wiring: Wiring | Non
         body_bytes_max=wired.settings.body_bytes_max,
         sources=PageSources(form_action=(wired.settings.ticketing_url, *wired.settings.form_action_origins)),
         readiness={"database": wired.database.ping},
+        # Providers' numbers are not people's, and a lost message is lost money; a file of notices is told where it is
+        # wrong, line by line; a charge's reference is another system's; forms show again what else was typed; a
+        # counter's code is digits.
+        reads_itself=("/v1/webhooks/", notice_routes.PATH, "/v1/charges", "/pay/", "/operations/static-codes"),
+        pages=wired.pages,
     )
     app.add_middleware(notice_routes.LargerFiles)
     app.include_router(charge_routes.router)

@@ -46,6 +46,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
         body_bytes_max=wired.settings.body_bytes_max,
         sources=PageSources(),
         readiness={"database": wired.database.ping, "stream": stream_answers},
+        pages=wired.pages,
     )
     app.include_router(day_routes.router)
     app.include_router(discrepancy_routes.router)

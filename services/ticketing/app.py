@@ -51,6 +51,8 @@ def create_app(settings: TicketingSettings | None = None, *, wiring: Wiring | No
         body_bytes_max=wired.settings.body_bytes_max,
         sources=PageSources(form_action=pays_at, webassembly=True, camera=True),
         readiness={"database": wired.database.ping},
+        reads_itself=("/v1/gates/", "/gate/"),  # anything may be held to a scanner, and gates do not wait
+        pages=wired.pages,
     )
     app.include_router(facility_routes.router)
     app.include_router(order_routes.router)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Annotated
+from urllib.parse import unquote_plus
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel
 
+from kernel.cards import CardNumberRefused, blot, holds_card_number, unescaped
 from kernel.refusals import Malformed, NotFound
 from kernel.telemetry import correlation_id
 from payments.messages import actions, store
@@ -48,7 +51,7 @@ class ProviderMessages(BaseModel):
 
 @router.post("/v1/webhooks/{method}")
 async def webhook(request: Request, method: str) -> Response:
-    """Verify a message, keep it as it came but for bank accounts, acknowledge it; a repeat is acknowledged too."""
+    """Verify a message, keep it but for accounts and card numbers, acknowledge it; a repeat is acknowledged too."""
     wiring = wiring_of(request)
     adapter = wiring.methods.get(method)
     if adapter is None:
@@ -63,10 +66,21 @@ async def webhook(request: Request, method: str) -> Response:
         raise Malformed(problem="the message is not one of this provider's") from unreadable
     if not (_PLAIN.match(event.event_id) and _PLAIN.match(event.reference or "-")):
         raise Malformed(problem="no provider writes such an id")
-    kept = without_accounts(body)
+    if holds_card_number(event.reference):
+        raise CardNumberRefused  # References are ours, and none of ours looks like that.
+    kept, event_id = _without_cards(without_accounts(body)), event.event_id
+    if holds_card_number(event_id):  # By chance, or from whoever may send what is not signed: named by what is kept.
+        event_id = hashlib.sha256(kept).hexdigest()
     async with wiring.database.at_once(correlation_id.get()) as tx:
-        await store.keep(tx, method=method, event_id=event.event_id, reference=event.reference, body=kept, at=at)
+        await store.keep(tx, method=method, event_id=event_id, reference=event.reference, body=kept, at=at)
     return Response(adapter.capabilities.webhook_answer, media_type="text/plain")
+
+
+def _without_cards(body: bytes) -> bytes:
+    """Return a body with what looks like a card's number blotted out; any other comes back as it is, to the byte."""
+    text = body.decode("utf-8", "replace")
+    said = unescaped(unquote_plus(text) if "%" in text else text)
+    return blot(said).encode() if holds_card_number(said) else body
 
 
 def _answer(message: ProviderMessage) -> ProviderMessageAnswer:
