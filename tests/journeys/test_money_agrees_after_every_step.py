@@ -80,8 +80,13 @@ class Money(RuleBasedStateMachine):
         for each in found:
             self.world.pay(each, Outcome.PAY_LATE)
 
-    @rule(method=st.sampled_from(METHODS), amount=st.integers(300, 302), repeats=st.integers(1, 2))
-    def another_system_pays_and_gives_back(self, method, amount, repeats):
+    @rule(
+        method=st.sampled_from(METHODS),
+        amount=st.integers(300, 302),
+        repeats=st.integers(1, 2),
+        trouble=st.sampled_from(["", "error_500", "error_500_after_success"]),
+    )
+    def another_system_pays_and_gives_back(self, method, amount, repeats, trouble):
         known = self.world.paid_charges()
         for found in self._new(lambda: self.world.open_charge(amount, method)):
             self.world.pay(found, Outcome.PAY)
@@ -90,6 +95,9 @@ class Money(RuleBasedStateMachine):
             if charge not in known:
                 for _ in range(repeats):
                     self.world.give_back(charge, 200)
+        if trouble:
+            self.world.sandbox.faults.add(Fault("x", PROVIDER[method], "refund", trouble, 1))
+        self.world.work("move_refunds")
 
     @rule(number=NUMBER, method=st.sampled_from(METHODS))
     def choose_another_way_to_pay(self, number, method):
@@ -120,6 +128,25 @@ class Money(RuleBasedStateMachine):
         charges = self.world.paid_charges()
         if charges:
             self.world.give_back(charges[number % len(charges)], amount)
+
+    @rule(method=st.sampled_from(METHODS), other=st.sampled_from(METHODS))
+    def a_payer_pays_both_ways(self, method, other):
+        found = self._new(lambda: self.world.order(method, 1))
+        orders = self.world.orders()
+        if orders:
+            found += self._new(lambda: self.world.try_again(orders[-1]["id"], other))
+        for each in reversed(found):
+            self.world.pay(each, Outcome.PAY_LATE)
+
+    @rule(method=st.sampled_from(METHODS), kind=st.sampled_from(["crash_before_call", "crash_after_call"]))
+    def a_worker_dies_while_it_asks(self, method, kind):
+        for found in self._new(lambda: self.world.order(method, 1)):
+            self.world.pay(found, Outcome.PAY)
+        for _ in range(len(self.world.letters)):
+            self.world.lose_letter(0)
+        self.world.pass_time(seconds=90)
+        self.world.plan.kind, self.world.plan.skip = kind, 0
+        self.world.work("ask_providers")
 
     @rule()
     def an_ordinary_minute_passes(self):
@@ -262,11 +289,10 @@ def test_a_planted_bug_is_found(bug, postgres, tmp_path):
     found = pytest.raises((AssertionError, IntegrityError))
     with money_world(postgres, tmp_path) as world, PLANTED[bug](), found:
         run_state_machine_as_test(
-            machine(world),
+            seed(1)(machine(world)),
             settings=settings(
                 max_examples=PLANTED_SEQUENCES_MAX,
                 stateful_step_count=STEPS,
-                derandomize=True,
                 deadline=None,
                 database=None,
                 phases=[Phase.generate],

@@ -363,7 +363,9 @@ class World:
         """Let a webhook be lost; one that is the last hope is not: nobody asks about that attempt any more."""
         said = self.letters[number].body.decode()
         unwatched = self.query("payments", "SELECT id::text, provider_id FROM attempts WHERE next_poll_at IS NULL")
-        if not any(row["id"] in said or (row["provider_id"] or "-") in said for row in unwatched):
+        if any(row["id"] in said or (row["provider_id"] or "-") in said for row in unwatched):
+            self.letters.append(self.letters.pop(number))
+        else:
             self.letters.pop(number)
 
     def replay(self) -> None:

@@ -60,13 +60,6 @@ def _a_message_is_proof(_read):
     return bad
 
 
-def _nobody_asks_after_the_end(_next_poll):
-    def bad(attempt, *, at, reversible=False):
-        return None if attempt.state in model.SETTLED else _next_poll(attempt, at=at, reversible=reversible)
-
-    return bad
-
-
 def _nothing_is_reserved(_given_back):
     async def bad(tx, attempt_id):
         return Yen(0)
@@ -146,22 +139,11 @@ def _late_money_of_a_cancelled_order_is_dropped(on_capture):
     return bad
 
 
-def _an_old_answer_undoes_a_payment(state_after):
-    def bad(attempt, finding, outcome, *, at):
-        if attempt.state == "captured" and isinstance(finding, model.Unpaid | model.Over):
-            return "expired"
-        return state_after(attempt, finding, outcome, at=at)
-
-    return bad
-
-
 PLANTED = {
     "the second payment of a charge is ignored": patched(model, "judge", _second_payment_is_ignored),
     "money that comes after the end is ignored": patched(model, "judge", _late_money_is_ignored),
-    "an old answer undoes a payment": patched(model, "state_after", _an_old_answer_undoes_a_payment),
     "a capture in two transactions": patched(actions, "apply", _a_capture_in_two_transactions),
     "a webhook is taken for proof": patched(rounds, "_attempt", _a_message_is_proof),
-    "nobody asks after the end": patched(model, "next_poll", _nobody_asks_after_the_end),
     "a refund reserves nothing": patched(store, "given_back", _nothing_is_reserved),
     "each try is a new refund": patched(PayPay, "refund", _each_try_is_a_new_refund),
     "a lost answer means refunded": patched(refunds, "conclude", _a_lost_answer_means_refunded),
