@@ -129,12 +129,14 @@ def _of_attempt(attempt, books, refunds, cases, unread, *, settled) -> list[str]
     )
     if known > book.captured:
         wrong.append(f"{name}: {known} yen are believed, the provider took {book.captured}")
-    gone = book.reversed == book.captured  # All of it went again; what was known of it does not matter then.
-    if known < book.captured - book.reversed and not watched:
+    # All of it went again before anybody looked: a bank took it back, or PayPay's code was cancelled when its outcome was
+    # unknown, which gives late money back at once (decision 0122).
+    gone = book.reversed == book.captured or (not known and book.net == 0)
+    if known < book.captured - book.reversed and not watched and not gone:
         wrong.append(f"{name}: the provider took {book.captured} yen, {known} are known, and nobody asks")
     if given > book.refunded:
         wrong.append(f"{name}: {given} yen are believed to be back, the provider gave {book.refunded}")
-    if book.refunded > sent:
+    if book.refunded > sent and not gone:
         wrong.append(f"{name}: the provider gave {book.refunded} yen back, {sent} were asked for")
     if sum(each["amount"] for each in own if each["state"] != "failed") > known:
         wrong.append(f"{name}: more is promised back than the {known} yen that came")
@@ -144,7 +146,7 @@ def _of_attempt(attempt, books, refunds, cases, unread, *, settled) -> list[str]
         taken_back = attempt["state"] == "reversed"
         if known != book.captured - book.reversed and not gone:
             wrong.append(f"{name}: settled with {known} yen known of {book.captured - book.reversed}")
-        if given != book.refunded:
+        if given != book.refunded and not gone:
             wrong.append(f"{name}: settled with {given} yen back of {book.refunded}")
         if taken_back != (gone and book.reversed > 0) and (known or taken_back):
             wrong.append(f"{name}: the bank took {book.reversed} yen back")
