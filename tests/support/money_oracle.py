@@ -129,8 +129,8 @@ def _of_attempt(attempt, books, refunds, cases, unread, *, settled) -> list[str]
     )
     if known > book.captured:
         wrong.append(f"{name}: {known} yen are believed, the provider took {book.captured}")
-    # All of it went again before anybody looked: a bank took it back, or PayPay's code was cancelled when its outcome was
-    # unknown, which gives late money back at once (decision 0122).
+    # All of it went again before anybody looked: a bank took it back, or PayPay's code was cancelled while its outcome
+    # was unknown, which gives late money back at once (decision 0122).
     gone = book.reversed == book.captured or (not known and book.net == 0)
     if known < book.captured - book.reversed and not watched and not gone:
         wrong.append(f"{name}: the provider took {book.captured} yen, {known} are known, and nobody asks")
