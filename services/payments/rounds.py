@@ -147,6 +147,7 @@ async def end_what_is_over(wired: Wiring) -> int:
     at = wired.clock.now()
     async with wired.database.transaction("messages") as tx:
         await messages.forget_bodies(tx, before=at - timedelta(days=wired.settings.message_body_days))
+    await health.keep_announced(wired.database, wired.settings.maintenance_windows, at=at)
     await health.resume_over(wired.database, at=at)
     return await charges.expire_over(wired.database, at=at, limit=BATCH_MAX)
 

@@ -6,10 +6,27 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from kernel.settings import Environment, Settings
+from payments.health.model import Window
 from payments.transfers.sealing import SECRET_LENGTH_MIN
+
+
+class Maintenance(BaseModel):
+    """A maintenance that a provider announced: in it the method takes no new payments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str
+    begins: AwareDatetime = Field(alias="from")
+    until: AwareDatetime
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.until <= self.begins:
+            raise ValueError(f"The maintenance of {self.method} ends before it begins. Correct its 'until'.")
+        return self
 
 
 class PaymentsSettings(Settings):
@@ -19,6 +36,8 @@ class PaymentsSettings(Settings):
     payments_port: int = Field(default=8102, ge=1, le=65_535)
     methods_enabled: tuple[str, ...] = ("stripe_card", "paypay", "payeasy_komoju")
     methods_retired: tuple[str, ...] = ()  # take no new payments; those of before are asked about and refunded
+    # JSON: the method, "from" and "until" with their offsets (docs/running.md)
+    methods_maintenance: tuple[Maintenance, ...] = Field(default=(), max_length=100)
     callers: tuple[str, ...] = ("ticketing",)  # whose charges are opened: names of services and of other systems
     form_action_origins: tuple[str, ...] = ("https://checkout.stripe.com",)
 
@@ -69,6 +88,22 @@ class PaymentsSettings(Settings):
                 "MOMIJI_METHODS_RETIRED: a payer whose first payment has no answer yet is not led to a second route."
             )
         return self
+
+    @model_validator(mode="after")
+    def _maintenance_of_what_there_is(self) -> Self:
+        for each in self.methods_maintenance:
+            if each.method not in self.methods_connected:
+                raise ValueError(
+                    f"MOMIJI_METHODS_MAINTENANCE names {each.method[:40]}, which is no way to pay here. "
+                    f"There are: {', '.join(self.methods_connected)}."
+                )
+        return self
+
+    @property
+    def maintenance_windows(self) -> tuple[Window, ...]:
+        """The announced maintenances, the earliest first."""
+        every = (Window(each.method, each.begins, each.until) for each in self.methods_maintenance)
+        return tuple(sorted(every, key=lambda each: each.begins))
 
     @property
     def production(self) -> bool:

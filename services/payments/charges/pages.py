@@ -20,6 +20,7 @@ from payments.charges import actions, store
 from payments.charges.actions import Asked
 from payments.charges.model import AlreadyPaid, Attempt, Charge, UnknownCharge
 from payments.charges.reasons import reason_of
+from payments.health import actions as health
 from payments.wiring import Wiring, wiring_of
 
 router = APIRouter(include_in_schema=False)
@@ -59,11 +60,16 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         return wiring.pages.refusal(request, refusal)
     at = wiring.clock.now()
     alive = attempt is not None and attempt.state == "open" and attempt.deadline > at
+    async with wiring.database.at_once(correlation_id.get()) as tx:
+        pause = (await health.paused(tx)).get(charge.method)
     if attempt is not None and attempt.state in ASKED_ABOUT:
         await _hasten(wiring, attempt)
     page = method.capabilities.page
     refused = (attempt.shown or {}).get("refused") if attempt is not None else None
-    if alive and attempt is not None and page == "redirect" and refused is None:
+    # Somebody who began before the provider went to rest is told so, not sent to a page that may not work; numbers
+    # that were given out are paid at any ATM all the same.
+    rests = pause is not None and alive and page != "numbers"
+    if alive and attempt is not None and page == "redirect" and refused is None and not rests:
         return RedirectResponse(attempt.pay_url or charge.return_url, status_code=SEE_OTHER)
     over = charge.expires_at <= at
     context: dict[str, Any] = {
@@ -73,6 +79,7 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         "alive": alive,
         "over": over,
         "refused": reason_of(refused),
+        "pause": pause,
         "on_phone": _on_phone(request),
         "seen": seen(charge, attempt),
         "title": getattr(method.capabilities.title, "ja" if language_of(request).tag == "ja" else "en"),
@@ -81,7 +88,8 @@ async def pay(request: Request, charge_id: UUID) -> Response:
         "code": _code(attempt) if alive and page == "code" else None,
         "live": wiring.pages.assets.has("pay.js"),
     }
-    return wiring.pages.render(request, ALIVE[page] if alive else "pay_over.html", **context)
+    template = "pay_paused.html" if rests else ALIVE[page] if alive else "pay_over.html"
+    return wiring.pages.render(request, template, **context)
 
 
 def digit_groups(digits: str) -> list[str]:

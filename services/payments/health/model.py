@@ -98,6 +98,26 @@ def is_shown_as_paused(breaker: Breaker) -> bool:
     return breaker.operation == "open" and breaker.state == "open" and breaker.trouble != "rate_limited"
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time in which a method is in maintenance, as its provider announced it."""
+
+    method: str
+    begins: datetime
+    until: datetime
+
+    def holds(self, at: datetime) -> bool:
+        """Tell whether it is now."""
+        return self.begins <= at < self.until
+
+
+def kept_away(breaker: Breaker, *, until: datetime, at: datetime) -> Breaker:
+    """Pause until an announced maintenance is over; one that is paused for longer stays as it is."""
+    if breaker.state == "open" and breaker.until is not None and breaker.until >= until:
+        return breaker
+    return replace(breaker, state="open", trouble="maintenance", until=until, last_trouble_at=at)
+
+
 RETRY_SHARE = 0.25  # of the first calls
 RETRIES_PER_SECOND = 2.0
 RETRIES_SAVED_MAX = 50.0

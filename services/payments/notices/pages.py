@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -16,13 +18,14 @@ from payments.charges import pages as charge_pages
 from payments.charges.model import LIVING, AlreadyPaid, MethodUnknown
 from payments.collecting import store as systems
 from payments.collecting.model import System
-from payments.health import model as health
-from payments.health import store as breakers
+from payments.health import actions as health
+from payments.health.model import Breaker, Window
 from payments.wiring import Wiring, wiring_of
 
 router = APIRouter(include_in_schema=False)
 
 SEE_OTHER = 303
+ANNOUNCED = timedelta(days=2)  # A maintenance is told of so long before.
 
 
 @router.get("/pay/{charge_id}/method")
@@ -42,7 +45,8 @@ async def choose_page(request: Request, charge_id: UUID) -> Response:
             "name": each.capabilities.name,
             "title": each.capabilities.title.ja if japanese else each.capabilities.title.en,
             "page": each.capabilities.page,
-            "paused": each.capabilities.name in paused,
+            "pause": paused.get(each.capabilities.name),
+            "announced": _announced(wiring, each.capabilities.name, charge.expires_at),
         }
         for each in wiring.choices(system, charge.amount)
     ]
@@ -87,9 +91,16 @@ async def choose(request: Request, charge_id: UUID) -> Response:
     return RedirectResponse(f"/pay/{charge_id}", status_code=SEE_OTHER)
 
 
-async def _system(wiring: Wiring, caller: str) -> tuple[System | None, frozenset[str]]:
+async def _system(wiring: Wiring, caller: str) -> tuple[System | None, Mapping[str, Breaker]]:
     """Return a charge's collecting system, and the methods that are in a pause now."""
     async with wiring.database.transaction(correlation_id.get()) as tx:
         system = await systems.find(tx, caller)
-        every = await breakers.every(tx)
-    return system, frozenset(each.method for each in every if health.is_shown_as_paused(each))
+        return system, await health.paused(tx)
+
+
+def _announced(wiring: Wiring, method: str, expires_at: datetime) -> Window | None:
+    """Return the next maintenance of a method that begins soon and while there is still time to pay."""
+    at = wiring.clock.now()
+    soon = min(expires_at, at + ANNOUNCED)
+    windows = wiring.settings.maintenance_windows
+    return next((each for each in windows if each.method == method and at < each.begins < soon), None)

@@ -245,7 +245,7 @@ def test_a_way_to_pay_that_is_away_says_so_and_cannot_be_pressed(desk, system, n
     try:
         text = page(system, notice, **{"Accept-Language": "en"}).text
         assert re.search(r'value="paypay"[^>]* disabled', text)
-        assert "Not available right now" in text
+        assert "Taking a break" in text
         assert not re.search(r'value="stripe_card"[^>]* disabled', text)
     finally:
         desk.till.rows("UPDATE breakers SET state = 'closed', trouble = NULL, until = NULL, pauses = 0, failures = 0")
