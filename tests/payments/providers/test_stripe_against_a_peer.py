@@ -1,4 +1,10 @@
-"""The card adapter against localstripe, which others wrote: what we believe of Stripe is not only our own belief."""
+"""The card adapter against localstripe, which others wrote: what we believe of Stripe is not only our own belief.
+
+What it cannot show, and what shows it instead: Checkout Sessions and opening (it has none: our sandbox, and stripe-mock
+in test_stripe_against_its_own_description.py), our idempotency keys and refunds of more than was paid (it looks at
+neither: our sandbox), captures of a part (it names no amount_received: our sandbox), disputes and payouts (it has none:
+our sandbox). Decision 0072.
+"""
 
 import fcntl
 import hashlib
@@ -14,7 +20,7 @@ import pytest
 
 from kernel.clock import SystemClock
 from kernel.money import Yen
-from payments.charges.model import Attempt, NotThere, Over, Paid, Unpaid
+from payments.charges.model import Attempt, NotThere, Over, Paid, Refused, Unpaid
 from payments.methods.protocol import NotGenuine, RefundWanted
 from payments.methods.stripe_card.adapter import connect
 from payments.settings import PaymentsSettings
@@ -101,6 +107,39 @@ async def test_a_paid_intent_is_found_paid_with_its_yen(peer, card):
 async def test_an_intent_that_waits_for_3d_secure_is_not_paid(peer, card):
     made = peer.post("/v1/payment_intents", data={"amount": 510, "currency": "jpy"}).json()
     assert await card.query(attempt(made["id"])) == Unpaid()
+
+
+def begun(peer, card_number):
+    """Return an intent whose payer typed a card's number at Stripe: here at a peer on this machine."""
+    card = {"type": "card", "card[number]": card_number, "card[exp_month]": "12", "card[exp_year]": "2030"}
+    made = peer.post("/v1/payment_methods", data=card | {"card[cvc]": "123"})
+    assert made.is_success, made.text
+    said = {"amount": 510, "currency": "jpy", "payment_method": made.json()["id"], "confirm": "true"}
+    answer = peer.post("/v1/payment_intents", data=said).json()
+    return answer.get("error", {}).get("payment_intent") or answer
+
+
+async def test_3d_secure_stands_between_the_card_and_the_money(peer, card):
+    waiting = begun(peer, "4000002760003184")
+    assert waiting["status"] == "requires_action"
+    assert await card.query(attempt(waiting["id"])) == Unpaid()
+    done = peer.post(
+        f"/v1/payment_intents/{waiting['id']}/_authenticate",
+        data={"success": "true", "client_secret": waiting["client_secret"]},
+    )
+    assert done.is_success, done.text
+    finding = await card.query(attempt(waiting["id"]))
+    assert isinstance(finding, Paid)
+    assert finding.amount == Yen(510)
+
+
+async def test_a_refused_card_is_not_paid(peer, card):
+    before = {each["id"] for each in peer.get("/v1/payment_intents", params={"limit": 100}).json()["data"]}
+    begun(peer, "4000000000000341")
+    listed = peer.get("/v1/payment_intents", params={"limit": 100}).json()["data"]
+    (refused,) = [each for each in listed if each["id"] not in before]
+    assert refused["status"] == "requires_payment_method"
+    assert isinstance(await card.query(attempt(refused["id"])), Refused | Unpaid)
 
 
 async def test_a_cancelled_intent_is_over(peer, card):
