@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARENT_CHECK_SECONDS = 1.0
+GC_THRESHOLDS = (50_000, 50, 100)
 
 
 class _AppModule(Protocol):
@@ -48,8 +50,10 @@ def serve(service: str) -> None:
     set_up_logging(service, getattr(settings, "log_level", "INFO"))
     _end_with_parent()
     module = cast("_AppModule", importlib.import_module(f"{service}.app"))
+    app = module.create_app()
+    _spare_the_collector()
     uvicorn.run(
-        module.create_app(),
+        app,
         host=settings.host,
         port=getattr(settings, f"{service}_port", None) or settings.port,  # type: ignore[attr-defined]
         loop="uvloop",
@@ -68,6 +72,7 @@ def work(service: str) -> None:
     set_up_logging(f"{service}-work", settings.log_level)
     _end_with_parent()
     module = cast("_WorkModule", importlib.import_module(f"{service}.work"))
+    _spare_the_collector()
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
@@ -77,6 +82,16 @@ def work(service: str) -> None:
         await module.work(settings, stop)
 
     uvloop.run(until_stopped())
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector pass over what was loaded, and look for cycles of new objects less often.
+
+    Walking again what lives as long as the process stopped all gates for 80 ms, once a second under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _end_with_parent() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import text
 
 from kernel.refusals import Conflict, Invalid, Malformed
-from kernel.rows import Transaction
+from kernel.rows import Transaction, Write
 
 KEY_LENGTH_MAX = 255
 
@@ -104,6 +104,20 @@ async def claim(
     if found.status is None:
         return None  # A crash came between the claim and the answer; the effect's own keys make a repeat safe.
     return Kept(found.status, found.answer)
+
+
+def claiming(*, scope: str, key: str, body: bytes, at: datetime) -> Write:
+    """Return the claim of a key that was never seen, for a statement that has its effect too (`RETURNING 1`).
+
+    It writes no row where `claim` is needed to say why: the key is known, or in use.
+    """
+    return Write(
+        "INSERT INTO idempotency (scope, key, body_sha256, started_at) SELECT :i_scope, :i_key, :i_digest, :i_at "
+        "WHERE NOT EXISTS (SELECT FROM idempotency WHERE scope = :i_scope AND key = :i_key) "
+        "AND pg_try_advisory_xact_lock(hashtextextended(:i_scope || chr(31) || :i_key, 7)) "
+        "ON CONFLICT DO NOTHING RETURNING 1",
+        {"i_scope": scope, "i_key": key, "i_digest": hashlib.sha256(body).digest(), "i_at": at},
+    )
 
 
 async def keep(tx: Transaction, *, scope: str, key: str, status: int, answer_json: str, at: datetime) -> None:

@@ -16,9 +16,9 @@ from kernel.refusals import Refusal
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
-from payments.charges import actions, store
-from payments.charges.actions import Asked
+from payments.charges import actions, opening, store
 from payments.charges.model import AlreadyPaid, Attempt, Charge, UnknownCharge
+from payments.charges.opening import Asked
 from payments.charges.reasons import reason_of
 from payments.health import actions as health
 from payments.wiring import Wiring, wiring_of
@@ -170,7 +170,7 @@ async def begin(wiring: Wiring, charge: Charge, method_name: str, *, at: datetim
         charge.parts,
     )
     async with wiring.database.transaction(charge.correlation_id) as tx:
-        prepared = await actions.prepare(
+        prepared = await opening.prepare(
             tx, asked, reopens=method.capabilities.reopens, charge_id=new_id(), attempt_id=new_id(), at=at
         )
     for former in prepared.superseded:

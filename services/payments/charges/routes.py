@@ -17,10 +17,10 @@ from kernel.clock import new_id
 from kernel.money import Yen
 from kernel.refusals import Forbidden
 from kernel.telemetry import correlation_id
-from payments.charges import actions, store
-from payments.charges.actions import Asked
+from payments.charges import actions, opening, store
 from payments.charges.history import sentence
 from payments.charges.model import AmountNotCarried, Charge, Part, UnknownCharge
+from payments.charges.opening import Asked
 from payments.collecting import model as collecting
 from payments.collecting.model import System
 from payments.wiring import Wiring, wiring_of
@@ -94,16 +94,21 @@ async def post_charge(
             method=carried.name, amount_min=carried.amount_min.amount, amount_max=carried.amount_max.amount
         )
     # The answer is not kept: the charge's reference makes a repeat find the same charge. The key guards the body.
-    async with wiring.database.transaction(correlation_id.get()) as tx:
-        await idempotency.claim(tx, scope=f"charges:{principal.name}", key=key, body=await request.body(), at=at)
-        prepared = await actions.prepare(
-            tx,
-            asked,
-            reopens=carried is not None and carried.reopens,
-            charge_id=new_id(),
-            attempt_id=new_id(),
-            at=at,
-        )
+    scope, body, charge_id, attempt_id = f"charges:{principal.name}", await request.body(), new_id(), new_id()
+    prepared = None
+    if asked.method:
+        claiming = idempotency.claiming(scope=scope, key=key, body=body, at=at)
+        async with wiring.database.at_once(correlation_id.get()) as tx:
+            prepared = await opening.prepare_at_once(
+                tx, asked, claiming=claiming, charge_id=charge_id, attempt_id=attempt_id, at=at
+            )
+    if prepared is None:
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            await idempotency.claim(tx, scope=scope, key=key, body=body, at=at)
+            reopens = carried is not None and carried.reopens
+            prepared = await opening.prepare(
+                tx, asked, reopens=reopens, charge_id=charge_id, attempt_id=attempt_id, at=at
+            )
     for former in prepared.superseded:
         await wiring.method(former.method).expire(former)
     if prepared.attempt is not None and method is not None:

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from kernel import outbox
 from kernel.money import Yen
+from kernel.outbox import Pending
 from kernel.rows import Transaction, Write
 from payments.charges.history import SENTENCES
 from payments.charges.model import Attempt, Charge, Part
@@ -53,33 +55,69 @@ async def of_caller(
 
 async def add(tx: Transaction, charge: Charge) -> bool:
     """Insert a charge; tell whether its reference was new."""
-    found = await tx.session.execute(
-        text(
-            "INSERT INTO charges (id, caller, reference, amount, method, status, description, expires_at, return_url, "
-            "locale, facility, allocations, version, correlation_id, created_at) "
-            "VALUES (:id, :caller, :reference, :amount, :method, :status, :description, :expires_at, :return_url, "
-            ":locale, :facility, CAST(:parts AS jsonb), :version, :correlation_id, :created_at) "
-            "ON CONFLICT (caller, reference) DO NOTHING RETURNING id"
-        ),
-        {
-            "id": charge.id,
-            "caller": charge.caller,
-            "reference": charge.reference,
-            "amount": charge.amount.amount,
-            "method": charge.method,
-            "status": charge.status,
-            "description": charge.description,
-            "expires_at": charge.expires_at,
-            "return_url": charge.return_url,
-            "locale": charge.locale,
-            "facility": charge.facility,
-            "parts": json.dumps([_part_to_json(part) for part in charge.parts]),
-            "version": charge.version,
-            "correlation_id": charge.correlation_id,
-            "created_at": charge.created_at,
-        },
+    found = await tx.execute(
+        f"{_ADD} ON CONFLICT (caller, reference) DO NOTHING RETURNING id", **_charge_values(charge)
     )
     return found.one_or_none() is not None
+
+
+_ADD = (
+    "INSERT INTO charges (id, caller, reference, amount, method, status, description, expires_at, return_url, "
+    "locale, facility, allocations, version, correlation_id, created_at) "
+    "SELECT CAST(:n_id AS uuid), :n_caller, :n_reference, :n_amount, :n_method, :n_status, :n_description, "
+    "CAST(:n_expires_at AS timestamptz), :n_return_url, :n_locale, :n_facility, CAST(:n_parts AS jsonb), :n_version, "
+    ":n_correlation_id, CAST(:n_created_at AS timestamptz)"
+)
+
+
+def _charge_values(charge: Charge) -> dict[str, Any]:
+    return {
+        "n_id": charge.id,
+        "n_caller": charge.caller,
+        "n_reference": charge.reference,
+        "n_amount": charge.amount.amount,
+        "n_method": charge.method,
+        "n_status": charge.status,
+        "n_description": charge.description,
+        "n_expires_at": charge.expires_at,
+        "n_return_url": charge.return_url,
+        "n_locale": charge.locale,
+        "n_facility": charge.facility,
+        "n_parts": json.dumps([_part_to_json(part) for part in charge.parts]),
+        "n_version": charge.version,
+        "n_correlation_id": charge.correlation_id,
+        "n_created_at": charge.created_at,
+    }
+
+
+async def add_opened(
+    tx: Transaction,
+    charge: Charge,
+    attempt: Attempt,
+    *,
+    claiming: Write,
+    noted: Write,
+    event: Pending,
+    next_poll_at: datetime | None,
+) -> bool:
+    """Insert a charge, its attempt, a line of history and its event, if its key and its reference are both new.
+
+    One statement. False: no charge was written; the key may have been claimed.
+    """
+    adding = adding_attempt(attempt, next_poll_at=next_poll_at)
+    found = await tx.execute(
+        f"WITH claimed AS ({claiming.sql}), "
+        f"charge AS ({_ADD} FROM claimed ON CONFLICT (caller, reference) DO NOTHING RETURNING id), "
+        f"attempt AS ({adding.sql} FROM charge), noted AS ({noted.sql} FROM charge), "
+        f"sent AS ({outbox.INSERT_MANY} WHERE EXISTS (SELECT FROM charge)) SELECT pg_notify(:wake, '') FROM charge",
+        **claiming.parameters,
+        **_charge_values(charge),
+        **adding.parameters,
+        **noted.parameters,
+        **outbox.parameters_of([event]),
+        wake=outbox.OUTBOX_CHANNEL,
+    )
+    return found.first() is not None
 
 
 def saving(charge: Charge) -> Write:
@@ -134,7 +172,8 @@ def adding_attempt(attempt: Attempt, *, next_poll_at: datetime | None) -> Write:
     """Return the write of a new attempt; it is committed before its provider is called."""
     return Write(
         "INSERT INTO attempts (id, charge_id, method, state, amount, deadline, created_at, next_poll_at) "
-        "VALUES (:a_id, :a_charge_id, :a_method, :a_state, :a_amount, :a_deadline, :a_created_at, :a_next_poll_at)",
+        "SELECT CAST(:a_id AS uuid), CAST(:a_charge_id AS uuid), :a_method, :a_state, :a_amount, "
+        "CAST(:a_deadline AS timestamptz), CAST(:a_created_at AS timestamptz), CAST(:a_next_poll_at AS timestamptz)",
         {
             "a_id": attempt.id,
             "a_charge_id": attempt.charge_id,

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from kernel.clock import new_id
 from kernel.rows import Database, Transaction
-from payments.charges import actions as charges
-from payments.charges.actions import Asked
+from payments.charges import opening
 from payments.charges.model import AmountDiffers
+from payments.charges.opening import Asked
 from payments.notices import store
 from payments.notices.model import Batch, Notice, Problem
 
@@ -64,7 +64,7 @@ async def _make(
         parts=(notice.part,),
     )
     try:
-        prepared = await charges.prepare(tx, asked, reopens=False, charge_id=charge_id, attempt_id=new_id(), at=at)
+        prepared = await opening.prepare(tx, asked, reopens=False, charge_id=charge_id, attempt_id=new_id(), at=at)
     except AmountDiffers as refused:  # Charged meanwhile, by another call.
         return notice.row, None, refused.detail
     return notice.row, prepared.charge.id, None

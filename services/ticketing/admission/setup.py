@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from uuid import UUID
 
@@ -68,8 +67,3 @@ def install(app: FastAPI, desk: GateDesk) -> None:
     app.include_router(routes.router)
     app.include_router(gate_pages.router)
     app.add_middleware(LargerQueues)
-    # What the imports left behind lives as long as the process. Walking it again in every full
-    # collection stopped all gates for 80 ms, once a second under load.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
