@@ -21,6 +21,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+class Words(str):
+    """A field that is a message itself: pages say it in their reader's language too."""
+
+    __slots__ = ()
+
+
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
     """An expected error. Fields fill the placeholders of the advice."""
 

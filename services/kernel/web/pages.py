@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from kernel.clock import JAPAN
 from kernel.money import Yen
 from kernel.problems import status_of
-from kernel.refusals import Refusal
+from kernel.refusals import Refusal, Words
 from kernel.web.language import LANGUAGE_COOKIE, LANGUAGES, Language, catalogue, language_of
 
 HERE = Path(__file__).parent
@@ -99,7 +99,11 @@ class Pages:
 
     def advice(self, request: Request, refusal: Refusal) -> str:
         """Return a refusal's advice in the reader's language."""
-        return self.text(request, refusal.advice, **refusal.fields)
+        said = {
+            name: self.message(request, value) if isinstance(value, Words) else value
+            for name, value in refusal.fields.items()
+        }
+        return self.text(request, refusal.advice, **said)
 
     def render(self, request: Request, template: str, /, *, status: int = 200, **context: object) -> HTMLResponse:
         """Render a template to an answer that is never stored by caches on the way."""

@@ -1,0 +1,146 @@
+"""What every statement says, in one shape: bank lines, settlement lines, and how a broken file is refused. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Protocol
+
+from kernel.money import Yen, total
+from kernel.refusals import Invalid, NotFound, Words
+
+FILE_BYTES_MAX: Final = 1_500_000_000
+TEXT_SHOWN_MAX: Final = 40  # of what was found, in an error
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One bank account as its bank names it. Codes are text of digits; the holder is in the bank's own letters."""
+
+    bank: str
+    branch: str
+    kind: str
+    number: str
+    holder: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells this account from all others."""
+        return f"{self.bank}-{self.branch}-{self.kind}-{self.number.zfill(10)}"
+
+
+@dataclass(frozen=True, slots=True)
+class BankLine:
+    """One booking of a bank. The amount is positive where money came in, negative where it went out.
+
+    `reference` is the bank's own number for it; `payer` and `payer_code` are of the other side.
+    """
+
+    record: int
+    booked_on: date
+    value_on: date
+    amount: Yen
+    reference: str
+    kind: str
+    payer: str
+    payer_code: str = ""
+    bank: str = ""
+    branch: str = ""
+    summary: str = ""
+    edi: str = ""
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BankStatement:
+    """What one bank says of one account over a period; balances are None where the format has none."""
+
+    account: Account
+    first: date
+    last: date
+    opening: Yen | None
+    closing: Yen | None
+    lines: tuple[BankLine, ...]
+
+    @property
+    def moved(self) -> Yen:
+        """By how much the lines change the balance."""
+        return total(each.amount for each in self.lines)
+
+
+class Reader(Protocol):
+    """Reads a whole file. `received` is the day in Japan on which it came: no file was made later."""
+
+    def __call__(self, body: bytes, *, received: date) -> Iterator[BankStatement]:
+        """Yield the statements; raise BrokenField, BrokenLetter, BrokenSum or BrokenOrder."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format, found in a folder of its own."""
+
+    name: str
+    title_ja: str
+    title_en: str
+    suffixes: tuple[str, ...]
+    read: Reader
+
+
+class BrokenField(Invalid):
+    """One field of a file is not what its format says; nothing of the file is taken."""
+
+    slug = "statement-field"
+    advice = (
+        "Nothing of this file was taken. Record {record}, {field}: found “{found}”, expected {expected}. "
+        "Ask the sender for the file again."
+    )
+
+
+class BrokenLetter(Invalid):
+    """A byte that the format's character set does not have; nothing of the file is taken."""
+
+    slug = "statement-letter"
+    advice = (
+        "Nothing of this file was taken. Record {record}, column {column}: {found} is no character of bank files. "
+        "The file may have been converted on its way; ask the sender for it again."
+    )
+
+
+class BrokenSum(Invalid):
+    """Counts, sums or balances of a file do not hold; nothing of the file is taken."""
+
+    slug = "statement-sum"
+    advice = (
+        "Nothing of this file was taken. Record {record}, {field}: the file says {found}, its records make {expected}. "
+        "A part of the file may be missing; ask the sender for it again."
+    )
+
+
+class BrokenOrder(Invalid):
+    """Records do not follow each other as the format says; nothing of the file is taken."""
+
+    slug = "statement-order"
+    advice = (
+        "Nothing of this file was taken. Record {record}: found {found}, expected {expected}. "
+        "A part of the file may be missing; ask the sender for it again."
+    )
+
+
+class UnknownStatementFormat(NotFound):
+    """No folder reads this format."""
+
+    slug = "unknown-statement-format"
+    advice = "There is no statement format {format}. There are: {known}."
+
+
+def broken_field(record: int, field: str, found: str, expected: str) -> BrokenField:
+    """Return the refusal of one field; `field` and `expected` are messages, `found` is shown shortened."""
+    shown = found if len(found) <= TEXT_SHOWN_MAX else f"{found[:TEXT_SHOWN_MAX]}…"
+    return BrokenField(record=record, field=Words(field), found=shown, expected=Words(expected))
+
+
+def broken_sum(record: int, field: str, *, found: int, expected: int) -> BrokenSum:
+    """Return the refusal of a count or a sum; `field` is a message."""
+    return BrokenSum(record=record, field=Words(field), found=f"{found:,}", expected=f"{expected:,}")
