@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from kernel.money import Yen, total
 from kernel.refusals import Invalid, NotFound, Words
+from reconciliation.statements.columns import Columns
 
 FILE_BYTES_MAX: Final = 1_500_000_000
 TEXT_SHOWN_MAX: Final = 40  # of what was found, in an error
@@ -78,14 +79,28 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """One file format, found in a folder of its own."""
+class BankFormat:
+    """A format of banks, found in a folder of its own."""
 
     name: str
     title_ja: str
     title_en: str
     suffixes: tuple[str, ...]
     read: Reader
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementFormat:
+    """A format of a provider: a table whose columns a mapping explains."""
+
+    name: str
+    title_ja: str
+    title_en: str
+    suffixes: tuple[str, ...]
+    columns: Columns
+
+
+Format = BankFormat | SettlementFormat
 
 
 class BrokenField(Invalid):
@@ -128,6 +143,56 @@ class BrokenOrder(Invalid):
     )
 
 
+class Undecodable(Invalid):
+    """The text of a table is neither UTF-8 nor CP932; nothing of the file is taken."""
+
+    slug = "statement-encoding"
+    advice = (
+        "Nothing of this file was taken. Row {row}, column {column}: this is no character of {encodings}. "
+        "Save the file again in one of them."
+    )
+
+
+class HeadingMissing(Invalid):
+    """A column that a table needs is not there; nothing of the file is taken."""
+
+    slug = "statement-heading"
+    advice = (
+        "Nothing of this file was taken. It has no column “{heading}”; its columns are: {found}. "
+        "Choose the right format, or download the file again with that column."
+    )
+
+
+class BrokenRow(Invalid):
+    """A row of a table has not as many cells as there are headings; nothing of the file is taken."""
+
+    slug = "statement-row"
+    advice = (
+        "Nothing of this file was taken. Row {row} has {found} cells, but there are {expected} headings. "
+        "Ask the sender for the file again."
+    )
+
+
+class BrokenCell(Invalid):
+    """A cell of a table is not what its column says; nothing of the file is taken."""
+
+    slug = "statement-cell"
+    advice = (
+        "Nothing of this file was taken. Row {row}, column “{column}”: found “{found}”, expected {expected}. "
+        "Ask the sender for the file again, or correct the mapping of its columns."
+    )
+
+
+class BrokenRowSum(Invalid):
+    """A row's net is not its gross without its fee and tax; nothing of the file is taken."""
+
+    slug = "statement-row-sum"
+    advice = (
+        "Nothing of this file was taken. Row {row}: the net is {found}, but gross, fee and tax make {expected}. "
+        "Ask the sender for the file again, or correct the mapping of its columns."
+    )
+
+
 class UnknownStatementFormat(NotFound):
     """No folder reads this format."""
 
@@ -144,3 +209,9 @@ def broken_field(record: int, field: str, found: str, expected: str) -> BrokenFi
 def broken_sum(record: int, field: str, *, found: int, expected: int) -> BrokenSum:
     """Return the refusal of a count or a sum; `field` is a message."""
     return BrokenSum(record=record, field=Words(field), found=f"{found:,}", expected=f"{expected:,}")
+
+
+def broken_cell(row: int, column: str, found: str, expected: str) -> BrokenCell:
+    """Return the refusal of one cell; `expected` is a message, `found` is shown shortened."""
+    shown = found if len(found) <= TEXT_SHOWN_MAX else f"{found[:TEXT_SHOWN_MAX]}…"
+    return BrokenCell(row=row, column=column, found=shown, expected=Words(expected))

@@ -17,10 +17,10 @@ from kernel.refusals import Words
 from reconciliation.statements import zengin_records as zengin
 from reconciliation.statements.model import (
     Account,
+    BankFormat,
     BankLine,
     BankStatement,
     BrokenOrder,
-    Format,
     broken_field,
     broken_sum,
 )
@@ -278,7 +278,7 @@ def read(body: bytes, *, received: date) -> Iterator[BankStatement]:
     return statements_of(notices(body, received=received))
 
 
-FORMAT = Format(
+FORMAT = BankFormat(
     name="zengin_notice",
     title_ja="全銀 振込入金通知(種別01)",
     title_en="Zengin transfer credit notice (kind 01)",

@@ -17,10 +17,10 @@ from kernel.refusals import Words
 from reconciliation.statements import zengin_records as zengin
 from reconciliation.statements.model import (
     Account,
+    BankFormat,
     BankLine,
     BankStatement,
     BrokenOrder,
-    Format,
     broken_field,
     broken_sum,
 )
@@ -329,7 +329,7 @@ def read(body: bytes, *, received: date) -> Iterator[BankStatement]:
     return statements_of(booklets(body, received=received))
 
 
-FORMAT = Format(
+FORMAT = BankFormat(
     name="zengin_statement",
     title_ja="全銀 入出金取引明細(種別03)",
     title_en="Zengin account statement (kind 03)",
