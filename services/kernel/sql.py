@@ -7,7 +7,7 @@ dozens of statements for one visitor (docs/decisions/0145).
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any
@@ -134,6 +134,17 @@ class Session:
                     yield row
         except psycopg.Error as problem:
             raise await self._translated(sql, problem) from problem
+
+    async def copy_in(self, statement: str, pieces: AsyncIterable[bytes]) -> int:
+        """Feed a COPY ... FROM STDIN and return how many rows it took: for many rows many times as fast as INSERT."""
+        cursor = self._driver.cursor()
+        try:
+            async with cursor.copy(statement) as copy:
+                async for piece in pieces:
+                    await copy.write(piece)
+        except psycopg.Error as problem:
+            raise await self._translated(statement, problem) from problem
+        return cursor.rowcount
 
     async def _translated(self, sql: str, problem: psycopg.Error) -> BaseException:
         """Return an error as SQLAlchemy names it; a connection that is gone does not go back to the pool."""

@@ -17,6 +17,7 @@ from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.exports import routes as export_routes
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.staff import pages as staff_pages
+from reconciliation.statements import routes as statement_routes
 from reconciliation.wiring import Wiring, wire
 
 
@@ -35,7 +36,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
 
     app = FastAPI(
         title="Momiji reconciliation",
-        description="The fact ledger, business days, discrepancies and exports.",
+        description="The fact ledger, statements, business days, discrepancies and exports.",
         version="1",
         lifespan=lifespan,
     )
@@ -46,9 +47,12 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
         body_bytes_max=wired.settings.body_bytes_max,
         sources=PageSources(),
         readiness={"database": wired.database.ping, "stream": stream_answers},
+        reads_itself=(statement_routes.PATH,),
         pages=wired.pages,
     )
+    app.add_middleware(statement_routes.LargerFiles)
     app.include_router(day_routes.router)
+    app.include_router(statement_routes.router)
     app.include_router(discrepancy_routes.router)
     app.include_router(export_routes.router)
     app.include_router(staff_pages.router)

@@ -9,6 +9,24 @@ from uuid import UUID
 from kernel.contracts.envelope import Fact, Moment, YenField
 
 
+class StatementIngested(Fact):
+    """A file of a bank or a provider was taken, whole. `amount`: by how much its new lines change what is with us."""
+
+    TYPE: ClassVar[str] = "reconciliation.statement.ingested.v1"
+    AGGREGATE: ClassVar[str] = "statement"
+
+    statement_id: UUID
+    format: str
+    sha256: str
+    first_day: date | None
+    last_day: date | None
+    line_count: int
+    new_count: int
+    amount: YenField
+    received_by: str
+    received_at: Moment
+
+
 class DayClosed(Fact):
     """A business day is closed with these totals."""
 

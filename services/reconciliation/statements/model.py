@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
-from typing import Final, Protocol
+from datetime import date, datetime
+from typing import Final, Literal, Protocol
+from uuid import UUID
 
 from kernel.money import Yen, total
-from kernel.refusals import Invalid, NotFound, Words
+from kernel.refusals import Conflict, Invalid, NotFound, Words
 from reconciliation.statements.columns import Columns
 
+Way = Literal["page", "api", "folder"]
+Basis = Literal["statement", "notice"]
 FILE_BYTES_MAX: Final = 1_500_000_000
 TEXT_SHOWN_MAX: Final = 40  # of what was found, in an error
 
@@ -86,6 +89,7 @@ class BankFormat:
     title_ja: str
     title_en: str
     suffixes: tuple[str, ...]
+    basis: Basis
     read: Reader
 
 
@@ -101,6 +105,24 @@ class SettlementFormat:
 
 
 Format = BankFormat | SettlementFormat
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFile:
+    """A file that was taken. Counts are of lines; `new`: those that no earlier file had; `amount` is theirs."""
+
+    id: UUID
+    sha256: str
+    format: str
+    file_name: str
+    bytes_count: int
+    way: Way
+    received_at: datetime
+    received_by: str
+    days: tuple[date, date] | None
+    line_count: int
+    new_count: int
+    amount: Yen
 
 
 class BrokenField(Invalid):
@@ -191,6 +213,33 @@ class BrokenRowSum(Invalid):
         "Nothing of this file was taken. Row {row}: the net is {found}, but gross, fee and tax make {expected}. "
         "Ask the sender for the file again, or correct the mapping of its columns."
     )
+
+
+class BalanceBroken(Invalid):
+    """An account's balance does not go on where the file before or after it ends; nothing of the file is taken."""
+
+    slug = "statement-balance"
+    advice = (
+        "Nothing of this file was taken. Account {account}: the balance is {found} at the beginning of {day}, "
+        "but {expected} at the end of the bank day before it. A file may be missing or of another account."
+    )
+
+
+class LineChanged(Conflict):
+    """A line came before with other amounts; nothing of the file is taken."""
+
+    slug = "statement-line-changed"
+    advice = (
+        "Nothing of this file was taken. Row {row}: the line {line} came in an earlier file with other amounts. "
+        "Ask the provider which of the two is right."
+    )
+
+
+class UnknownStatement(NotFound):
+    """No such file was taken."""
+
+    slug = "unknown-statement"
+    advice = "There is no statement {id}. Look at the list of statements."
 
 
 class UnknownStatementFormat(NotFound):

@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import duckdb
 
@@ -57,9 +59,8 @@ EXPECTATIONS: Final = (*EXPECTED.values(), A_KNOWN_KIND, YEN_ONLY)
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a file holds, for those who look before they take it."""
+    """What the lines of a file add up to."""
 
-    lines: int
     gross: Yen
     net: Yen
 
@@ -71,13 +72,19 @@ class Lines:
         self._connection = connection
 
     @property
+    def count(self) -> int:
+        """How many lines there are."""
+        found = self._connection.execute("SELECT count(*) FROM lines").fetchone()
+        return 0 if found is None else int(found[0])
+
+    @property
     def sums(self) -> Sums:
-        """How many lines there are, and their sums."""
+        """The sums of all lines but transfers to our own bank."""
         found = self._connection.execute(
-            "SELECT count(*), coalesce(sum(gross), 0)::BIGINT, coalesce(sum(net), 0)::BIGINT FROM lines"
+            "SELECT coalesce(sum(gross), 0)::BIGINT, coalesce(sum(net), 0)::BIGINT FROM lines WHERE kind <> 'payout'"
         ).fetchone()
         assert found is not None  # noqa: S101 - an aggregate has one row
-        return Sums(int(found[0]), Yen(int(found[1])), Yen(int(found[2])))
+        return Sums(Yen(int(found[0])), Yen(int(found[1])))
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the lines in the file's order, as LINE_COLUMNS names them."""
@@ -85,12 +92,18 @@ class Lines:
         while portion := found.fetchmany(1_000):
             yield from portion
 
-    def write(self, file: Path) -> None:
-        """Write the lines as CSV for PostgreSQL's COPY, sorted by id: its index then grows at one end."""
+    def write(self, file: Path, file_id: UUID) -> None:
+        """Write the lines, and last their file's id, for PostgreSQL's COPY, sorted by id: so its index grows fast."""
         self._connection.execute(
-            f"COPY (SELECT {', '.join(LINE_COLUMNS)} FROM lines ORDER BY id) TO '{_quoted(str(file))}' "
+            f"COPY (SELECT {', '.join(LINE_COLUMNS)}, '{file_id}' FROM lines ORDER BY id) TO '{_quoted(str(file))}' "
             "(FORMAT csv, HEADER false, NULLSTR '\\N')"
         )
+
+    @property
+    def days(self) -> tuple[date, date] | None:
+        """The first and the last day on which something occurred; None for no lines."""
+        found = self._connection.execute("SELECT min(occurred_on), max(occurred_on) FROM lines").fetchone()
+        return None if found is None or found[0] is None else (found[0], found[1])
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def lines_of(tmp_path_factory):
         (folder / "scratch").mkdir()
         with tabular.read(folder / "given.csv", columns, scratch=folder / "scratch") as lines:
             found = [dict(zip(tabular.LINE_COLUMNS, row, strict=True)) for row in lines.rows()]
-            assert lines.sums.lines == len(found)
+            assert lines.count == len(found)
             assert lines.sums.net == Yen(sum(each["net"] for each in found))
             return found
 

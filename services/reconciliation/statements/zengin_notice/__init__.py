@@ -283,5 +283,6 @@ FORMAT = BankFormat(
     title_ja="全銀 振込入金通知(種別01)",
     title_en="Zengin transfer credit notice (kind 01)",
     suffixes=("txt", "dat"),
+    basis="notice",
     read=read,
 )

@@ -334,5 +334,6 @@ FORMAT = BankFormat(
     title_ja="全銀 入出金取引明細(種別03)",
     title_en="Zengin account statement (kind 03)",
     suffixes=("txt", "dat"),
+    basis="statement",
     read=read,
 )
