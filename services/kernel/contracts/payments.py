@@ -81,9 +81,13 @@ class ChargeExpired(ChargeFact):
 
 
 class ChargeUnallocated(ChargeFact):
-    """Money came that no order can take: too late, twice, or another amount. A person is told."""
+    """Money came that no order can take: too late, twice, or another amount. A person is told.
+
+    `attempt_id`: the payment that brought it; None where it had been captured before, and in events before 2026-11-24.
+    """
 
     TYPE: ClassVar[str] = "payments.charge.unallocated.v1"
+    attempt_id: UUID | None = None
     captured: YenField
     cause: Literal["paid_too_late", "paid_twice", "amount_differs"]
     unallocated_at: Moment
@@ -93,6 +97,7 @@ class ChargeReversed(ChargeFact):
     """The provider took a notified payment back (Pay-easy 取消 at the bank's window)."""
 
     TYPE: ClassVar[str] = "payments.charge.reversed.v1"
+    attempt_id: UUID | None = None
     reversed: YenField
     reversed_at: Moment
 
@@ -101,6 +106,7 @@ class UnallocatedReversed(ChargeFact):
     """The provider took money back that no order had: what was unallocated is less by this."""
 
     TYPE: ClassVar[str] = "payments.charge.unallocated_reversed.v1"
+    attempt_id: UUID | None = None
     reversed: YenField
     reversed_at: Moment
 
@@ -128,12 +134,13 @@ class MethodResumed(Fact):
 
 
 class RefundFact(Fact):
-    """One refund of one charge."""
+    """One refund of one charge: of the payment `attempt_id`, by whose `method` it goes back."""
 
     AGGREGATE: ClassVar[str] = "refund"
 
     refund_id: UUID
     charge_id: UUID
+    attempt_id: UUID | None = None
     reference: str
     method: Method
     facility: str
@@ -163,6 +170,8 @@ class DisputeFact(Fact):
 
     dispute_id: UUID
     charge_id: UUID
+    attempt_id: UUID | None = None
+    method: str = ""
     reference: str
     facility: str
     amount: YenField

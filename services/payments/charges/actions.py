@@ -222,9 +222,7 @@ async def _conclude(  # noqa: PLR0911 - one return for each outcome
         case model.Unallocated(amount=amount, cause=cause):
             await store.note(tx, charge.id, "unallocated", amount=amount, method=attempt.method, cause=cause, at=at)
             await open_case(tx, charge, attempt, model.case_of(charge, cause), amount, at=at)
-            return await unallocated(
-                tx, replace(charge, status=status), attempt.method, amount=amount, cause=cause, at=at
-            )
+            return await unallocated(tx, replace(charge, status=status), attempt, amount=amount, cause=cause, at=at)
         case model.TakenBack(amount=amount):
             await store.note(tx, charge.id, "taken_back", amount=amount, method=attempt.method, at=at)
             await _end_cases(tx, charge, attempt, "taken_back", at=at)
@@ -232,7 +230,7 @@ async def _conclude(  # noqa: PLR0911 - one return for each outcome
             await store.save(tx, newer)
             paid = charge.captured_by == attempt.id
             make = facts.reversed_ if paid else facts.unallocated_reversed
-            await publish(tx, make(newer, method=attempt.method, amount=amount, at=at), newer, at=at)
+            await publish(tx, make(newer, attempt, amount=amount, at=at), newer, at=at)
             return newer
         case model.Lessened(amount=amount):
             await store.note(tx, charge.id, "taken_back", amount=amount, method=attempt.method, at=at)
@@ -240,7 +238,7 @@ async def _conclude(  # noqa: PLR0911 - one return for each outcome
             if left:  # It is on its way back already, or it was what the charge is paid with.
                 await open_case(tx, charge, attempt, "reversed", left, at=at)
             await store.save(tx, newer)
-            gone = facts.unallocated_reversed(newer, method=attempt.method, amount=amount, at=at)
+            gone = facts.unallocated_reversed(newer, attempt, amount=amount, at=at)
             await publish(tx, gone, newer, at=at)
             return newer
         case model.Failed(reason=reason):
@@ -310,12 +308,20 @@ async def expire_over(database: Database, *, at: datetime, limit: int) -> int:
 
 
 async def unallocated(
-    tx: Transaction, charge: Charge, method: str, *, amount: Yen, cause: facts.Cause, at: datetime
+    tx: Transaction, charge: Charge, attempt: Attempt | None, *, amount: Yen, cause: facts.Cause, at: datetime
 ) -> Charge:
     """Publish that money came which the charge, or its order, cannot take; call it with the charge locked."""
     newer = replace(charge, version=charge.version + 1)
     await store.save(tx, newer)
-    await publish(tx, facts.unallocated(newer, method=method, amount=amount, cause=cause, at=at), newer, at=at)
+    fact = facts.unallocated(
+        newer,
+        method=charge.method if attempt is None else attempt.method,
+        attempt_id=None if attempt is None else attempt.id,
+        amount=amount,
+        cause=cause,
+        at=at,
+    )
+    await publish(tx, fact, newer, at=at)
     return newer
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from kernel.contracts import payments as facts
 from kernel.money import Yen
@@ -71,19 +72,26 @@ def unallocated(
     charge: Charge,
     *,
     method: str,
+    attempt_id: UUID | None,
     amount: Yen,
     cause: Cause,
     at: datetime,
 ) -> facts.ChargeUnallocated:
     """Return the fact of money that no order can take."""
-    return facts.ChargeUnallocated(**_whole(charge, method), captured=amount, cause=cause, unallocated_at=at)
+    return facts.ChargeUnallocated(
+        **_whole(charge, method), attempt_id=attempt_id, captured=amount, cause=cause, unallocated_at=at
+    )
 
 
-def reversed_(charge: Charge, *, method: str, amount: Yen, at: datetime) -> facts.ChargeReversed:
+def reversed_(charge: Charge, attempt: Attempt, *, amount: Yen, at: datetime) -> facts.ChargeReversed:
     """Return the fact that the bank took the payment back."""
-    return facts.ChargeReversed(**_whole(charge, method), reversed=amount, reversed_at=at)
+    return facts.ChargeReversed(
+        **_whole(charge, attempt.method), attempt_id=attempt.id, reversed=amount, reversed_at=at
+    )
 
 
-def unallocated_reversed(charge: Charge, *, method: str, amount: Yen, at: datetime) -> facts.UnallocatedReversed:
+def unallocated_reversed(charge: Charge, attempt: Attempt, *, amount: Yen, at: datetime) -> facts.UnallocatedReversed:
     """Return the fact that the bank took money back which no order had."""
-    return facts.UnallocatedReversed(**_whole(charge, method), reversed=amount, reversed_at=at)
+    return facts.UnallocatedReversed(
+        **_whole(charge, attempt.method), attempt_id=attempt.id, reversed=amount, reversed_at=at
+    )

@@ -44,18 +44,18 @@ async def learn(database: Database, provider: str, found: DisputeFound, *, at: d
         if "opened" in steps:
             await _opened(tx, charge, attempt, newer, at=at)
         if "closed" in steps:
-            await _closed(tx, charge, newer, at=at)
+            await _closed(tx, charge, attempt, newer, at=at)
         return "Disputed"
 
 
 async def _opened(tx: Transaction, charge: Charge, attempt: Attempt, dispute: Dispute, *, at: datetime) -> None:
     await charge_rows.note(tx, charge.id, "disputed", amount=dispute.amount, reason=dispute.reason, at=at)
     await charges.open_case(tx, charge, attempt, "disputed", dispute.amount, at=at)
-    fact = DisputeOpened(**_whole(charge, dispute), opened_at=dispute.opened_at)
+    fact = DisputeOpened(**_whole(charge, attempt, dispute), opened_at=dispute.opened_at)
     await tx.publish(fact, subject=dispute.id, version=OPENED_VERSION, event_id=new_id(), at=at)
 
 
-async def _closed(tx: Transaction, charge: Charge, dispute: Dispute, *, at: datetime) -> None:
+async def _closed(tx: Transaction, charge: Charge, attempt: Attempt, dispute: Dispute, *, at: datetime) -> None:
     won = dispute.status == "won"
     kind = "dispute_won" if won else "dispute_lost"
     await charge_rows.note(tx, charge.id, kind, amount=dispute.amount, at=at)
@@ -63,14 +63,16 @@ async def _closed(tx: Transaction, charge: Charge, dispute: Dispute, *, at: date
         if case.kind == "disputed" and case.attempt_id == dispute.attempt_id and case.state == "open":
             await cases.save(tx, case_model.close(case, "dispute_closed", at=at))
             await charge_rows.note(tx, charge.id, "case_closed", case=case.kind, resolution="dispute_closed", at=at)
-    fact = DisputeClosed(**_whole(charge, dispute), won=won, closed_at=at)
+    fact = DisputeClosed(**_whole(charge, attempt, dispute), won=won, closed_at=at)
     await tx.publish(fact, subject=dispute.id, version=CLOSED_VERSION, event_id=new_id(), at=at)
 
 
-def _whole(charge: Charge, dispute: Dispute) -> dict[str, object]:
+def _whole(charge: Charge, attempt: Attempt, dispute: Dispute) -> dict[str, object]:
     return {
         "dispute_id": dispute.id,
         "charge_id": charge.id,
+        "attempt_id": dispute.attempt_id,
+        "method": attempt.method,
         "reference": charge.reference,
         "facility": charge.facility,
         "amount": dispute.amount,

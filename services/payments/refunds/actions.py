@@ -120,7 +120,7 @@ async def refuse(tx: Transaction, charge_id: UUID, *, refund_id: UUID, amount: Y
         return False
     await charge_rows.note(tx, charge.id, "refund_refused", amount=amount, reason=reason, at=at)
     await charges.open_case(tx, charge, None, "refund_failed", amount, at=at)
-    await _publish(tx, refund_id, charge, amount, RefundFinding("failed", problem=reason), at=at)
+    await _publish(tx, refund_id, charge, None, amount, RefundFinding("failed", problem=reason), at=at)
     return True
 
 
@@ -149,7 +149,7 @@ async def note_unallocated(
     attempts = await charge_rows.attempts_of(tx, charge_id)
     payer = next((each for each in attempts if each.id == charge.captured_by), None)
     await charges.open_case(tx, charge, payer, cause, amount, refund_id=refund_id, at=at)
-    await charges.unallocated(tx, charge, charge.method, amount=amount, cause=cause, at=at)
+    await charges.unallocated(tx, charge, None, amount=amount, cause=cause, at=at)
 
 
 async def move_on(database: Database, method: Method, refund_id: UUID, *, at: datetime) -> str:
@@ -201,7 +201,8 @@ async def conclude_within(tx: Transaction, refund_id: UUID, finding: RefundFindi
         case "settled" | "failed":
             newer = replace(newer, state=finding.state)
             await store.save(tx, newer, next_poll_at=None, finished_at=at, problem=finding.problem)
-            await _publish(tx, refund.id, charge, refund.amount, finding, at=at)
+            attempt = await charge_rows.attempt(tx, refund.attempt_id)
+            await _publish(tx, refund.id, charge, attempt, refund.amount, finding, at=at)
             await _note_end(tx, charge, refund, finding, at=at)
         case "pending":
             newer = replace(newer, state="sent")
@@ -262,14 +263,22 @@ async def _note_end(tx: Transaction, charge: Charge, refund: Refund, finding: Re
 
 
 async def _publish(
-    tx: Transaction, refund_id: UUID, charge: Charge, amount: Yen, finding: RefundFinding, *, at: datetime
+    tx: Transaction,
+    refund_id: UUID,
+    charge: Charge,
+    attempt: Attempt | None,
+    amount: Yen,
+    finding: RefundFinding,
+    *,
+    at: datetime,
 ) -> None:
     """Publish how a refund ended: the only event of its aggregate, hence its first version."""
     whole = {
         "refund_id": refund_id,
         "charge_id": charge.id,
+        "attempt_id": None if attempt is None else attempt.id,
         "reference": charge.reference,
-        "method": charge.method,
+        "method": charge.method if attempt is None else attempt.method,
         "facility": charge.facility,
         "amount": amount,
         "allocations": facts.allocations(_shares(charge, amount)),

@@ -69,6 +69,7 @@ def test_it_is_answered_and_decided(office, contested, evidence, status):
     assert decided(office, dispute) == [(status,)]
     (fact,) = facts(office, "closed", dispute)
     assert (fact["won"], fact["amount"]) == (status == "won", 810)
+    assert (fact["attempt_id"], fact["method"]) == (office.till.captured(charge["id"])[0]["attempt_id"], "stripe_card")
     cases = office.till.rows("SELECT state, resolution FROM cases WHERE charge_id = %s", charge["id"])
     assert cases == [("closed", "dispute_closed")]
     assert office.till.refund(charge["id"]).status_code == (201 if status == "won" else 409)

@@ -88,9 +88,10 @@ def test_another_method_ends_the_former_one_and_pays_the_same_charge(till):
 def test_pay_easy_numbers_paid_twice_become_a_case_for_a_person(till):
     charge = till.open(method="payeasy_komoju")
     till.pay(charge["checkout_url"], "pay_twice")
-    assert till.captured(charge["id"])
+    (captured,) = till.captured(charge["id"])
     cases = eventually(lambda: till.events("charge.unallocated", charge["id"]))
-    assert [(case["cause"], case["captured"]) for case in cases] == [("paid_twice", 510)]
+    said = [(case["cause"], case["captured"], case["attempt_id"]) for case in cases]
+    assert said == [("paid_twice", 510, captured["attempt_id"])]
     assert len(till.events("charge.captured", charge["id"])) == 1
 
 
@@ -161,10 +162,10 @@ def test_a_payment_that_the_bank_takes_back_is_told_and_becomes_a_case(till, met
     charge = till.open(method=method)
     url = till.rows("SELECT pay_url FROM attempts WHERE charge_id = %s", charge["id"])[0][0]
     till.pay(url)
-    assert till.captured(charge["id"])
+    (captured,) = till.captured(charge["id"])
     till.pay(url, "reverse")
     told = eventually(lambda: till.events("charge.reversed", charge["id"]))
-    assert [fact["reversed"] for fact in told] == [510]
+    assert [(fact["reversed"], fact["attempt_id"]) for fact in told] == [(510, captured["attempt_id"])]
     assert till.get(charge["id"])["status"] == "reversed"
     assert till.rows("SELECT kind, state FROM cases WHERE charge_id = %s", charge["id"]) == [("reversed", "open")]
 

@@ -35,10 +35,11 @@ def test_a_payment_by_the_second_route_is_captured(till):
 def test_its_money_goes_back(till):
     charge = till.open(method="stripe_paypay")
     till.pay(charge["checkout_url"])
-    assert till.captured(charge["id"])
+    (captured,) = till.captured(charge["id"])
     assert till.refund(charge["id"]).is_success
     (fact,) = eventually(lambda: till.events("refund.settled", charge["id"]))
     assert (fact["method"], fact["amount"]) == ("stripe_paypay", 510)
+    assert fact["attempt_id"] == captured["attempt_id"]
 
 
 def test_the_retired_route_takes_no_new_payment(till):
