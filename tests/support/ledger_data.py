@@ -111,7 +111,7 @@ def order_story(
         "facility": place,
         "allocations": allocations,
     }
-    paid_at = at + timedelta(seconds=dice.randint(30, 240))
+    paid_at, attempt_id = at + timedelta(seconds=dice.randint(30, 240)), told.id()
     if amount:
         told.tell(
             payments.ChargeRequested(**charge, requested_at=at, expires_at=at + timedelta(minutes=35)), charge_id, at
@@ -125,7 +125,7 @@ def order_story(
         captured = amount - Yen(100) if end == "short" else amount
         fact = payments.ChargeCaptured(
             **charge,
-            attempt_id=told.id(),
+            attempt_id=attempt_id,
             captured=captured,
             provider_reference=f"p{told.id().hex}",
             captured_at=paid_at,
@@ -157,11 +157,14 @@ def order_story(
     for ticket in tickets:
         told.tell(ticketing.TicketIssued(**ticket, issued_at=paid_at), ticket["ticket_id"], paid_at)
     if end == "unallocated":
-        fact = payments.ChargeUnallocated(**charge, captured=amount, cause="paid_twice", unallocated_at=paid_at)
+        fact = payments.ChargeUnallocated(
+            **charge, attempt_id=attempt_id, captured=amount, cause="paid_twice", unallocated_at=paid_at
+        )
         told.tell(fact, charge_id, paid_at)
     if end == "reversed":
         later = paid_at + timedelta(minutes=20)
-        told.tell(payments.ChargeReversed(**charge, reversed=amount, reversed_at=later), charge_id, later)
+        fact = payments.ChargeReversed(**charge, attempt_id=attempt_id, reversed=amount, reversed_at=later)
+        told.tell(fact, charge_id, later)
         fact = ticketing.OrderCancelled(**whole, cancelled_at=later, reason="payment_reversed", was_paid=True)
         told.tell(fact, order_id, later)
         return told

@@ -149,9 +149,10 @@ class RefundFact(Fact):
 
 
 class RefundSettled(RefundFact):
-    """The provider accepted the refund; the payer gets the money."""
+    """The provider accepted the refund; the payer gets the money. `by_us`: from our own account, past the provider."""
 
     TYPE: ClassVar[str] = "payments.refund.settled.v1"
+    by_us: bool = False
     settled_at: Moment
 
 

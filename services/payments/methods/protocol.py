@@ -102,12 +102,16 @@ class BankAccount:
 
 @dataclass(frozen=True, slots=True)
 class RefundFinding:
-    """What the provider says of a refund. `not_sent`: it was not even asked, and may be from `retry_at` on."""
+    """What the provider says of a refund. `not_sent`: it was not even asked, and may be from `retry_at` on.
+
+    `by_us`: it was paid from our own account, and the provider knows nothing of it.
+    """
 
     state: Literal["settled", "failed", "pending", "not_there", "no_answer", "not_sent"]
     provider_id: str | None = None
     problem: str = ""
     retry_at: datetime | None = None
+    by_us: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,7 +285,7 @@ async def _publish(
     }
     own = Transaction(tx.session, tx.service, charge.correlation_id)
     fact = (
-        RefundSettled(**whole, settled_at=at)
+        RefundSettled(**whole, by_us=finding.by_us, settled_at=at)
         if finding.state == "settled"
         else RefundFailed(**whole, reason=finding.problem or "refused", failed_at=at)
     )

@@ -247,7 +247,7 @@ async def settle_done(database: Database, *, at: datetime) -> int:
             await transfer_rows.save(tx, model.done_by_bank(deal.transfer, at=at))
             await store.end_row(tx, transfer_id, "transferred")
             await transfer_rows.note(tx, transfer_id, "transferred", at=at)
-            await refunds.conclude_within(tx, transfer_id, RefundFinding("settled"), at=at)
+            await refunds.conclude_within(tx, transfer_id, RefundFinding("settled", by_us=True), at=at)
     return len(found)
 
 

@@ -104,6 +104,26 @@ class TicketChange:
     voided_at: datetime | None = None
 
 
+ClaimKind = Literal["charge", "refund", "reversal", "dispute", "dispute_won"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a provider must have on its statement for one fact: positive where it owes us, negative where we owe it.
+
+    `attempt_id` is our reference there; None in events of before 2026-11-24.
+    """
+
+    kind: ClaimKind
+    method: str
+    attempt_id: UUID | None
+    charge_id: UUID
+    order_id: str
+    facility: str
+    amount: Yen
+    business_date: date
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """All that one fact means."""
@@ -113,6 +133,7 @@ class Meaning:
     entries: tuple[Entry, ...] = ()
     change: Change | None = None
     ticket: TicketChange | None = None
+    claim: Claim | None = None
 
 
 class UnbookedFactError(TypeError):
@@ -306,9 +327,10 @@ def _of_charge(fact: pay.ChargeFact, at: datetime) -> Meaning:
         case pay.ChargeCaptured():
             day = business_date(fact.captured_at)
             entries = _allocated("captured", fact, fact.captured, day)
+            claim = _claim("charge", fact, fact.method, fact.captured, day)
             if fact.caller == OUR_SHOP:
                 change = Change(fact.reference, known, captured=fact.captured, captured_at=fact.captured_at)
-                return Meaning(day, fact.reference, entries, change)
+                return Meaning(day, fact.reference, entries, change, claim=claim)
             # A fee that another system collects has no order of ours: what is due is sold when it is paid.
             sales = _allocated("sold", fact, fact.amount, day)
             change = Change(
@@ -320,7 +342,7 @@ def _of_charge(fact: pay.ChargeFact, at: datetime) -> Meaning:
                 confirmed_at=fact.captured_at,
                 captured_at=fact.captured_at,
             )
-            return Meaning(day, fact.reference, (*sales, *entries), change)
+            return Meaning(day, fact.reference, (*sales, *entries), change, claim=claim)
         case pay.ChargeUnallocated():
             day = business_date(fact.unallocated_at)
             if fact.cause == "paid_too_late":
@@ -328,11 +350,14 @@ def _of_charge(fact: pay.ChargeFact, at: datetime) -> Meaning:
                 set_aside = _allocated("set_aside", fact, fact.captured, day)
                 return Meaning(day, fact.reference, set_aside, Change(fact.reference, known))
             change = Change(fact.reference, known, unallocated=fact.captured, unallocated_at=fact.unallocated_at)
-            return Meaning(day, fact.reference, _allocated("unallocated", fact, fact.captured, day), change)
+            # Without an attempt the money is claimed already: only who may have it is new.
+            more = None if fact.attempt_id is None else _claim("charge", fact, fact.method, fact.captured, day)
+            return Meaning(day, fact.reference, _allocated("unallocated", fact, fact.captured, day), change, claim=more)
         case pay.ChargeReversed() | pay.UnallocatedReversed():
             day = business_date(fact.reversed_at)
             change = Change(fact.reference, known, reversed=fact.reversed, reversed_at=fact.reversed_at)
-            return Meaning(day, fact.reference, _allocated("reversed", fact, fact.reversed, day), change)
+            claim = _claim("reversal", fact, fact.method, -fact.reversed, day)
+            return Meaning(day, fact.reference, _allocated("reversed", fact, fact.reversed, day), change, claim=claim)
         case pay.ChargeRequested() | pay.ChargeFailed() | pay.ChargeExpired():
             return Meaning(business_date(at), fact.reference)
         case _:
@@ -344,7 +369,8 @@ def _of_refund(fact: pay.RefundSettled | pay.RefundFailed) -> Meaning:
     if isinstance(fact, pay.RefundSettled):
         day = business_date(fact.settled_at)
         change = Change(fact.reference, known, refunded=fact.amount, refunded_at=fact.settled_at)
-        return Meaning(day, fact.reference, _allocated("refunded", fact, fact.amount, day), change)
+        claim = None if fact.by_us else _claim("refund", fact, fact.method, -fact.amount, day)
+        return Meaning(day, fact.reference, _allocated("refunded", fact, fact.amount, day), change, claim=claim)
     day = business_date(fact.failed_at)
     change = Change(fact.reference, known, refund_failures=1)
     return Meaning(day, fact.reference, _allocated("refund_failed", fact, fact.amount, day), change)
@@ -354,9 +380,25 @@ def _of_dispute(fact: pay.DisputeOpened | pay.DisputeClosed) -> Meaning:
     if isinstance(fact, pay.DisputeClosed):
         day = business_date(fact.closed_at)
         if fact.won:
-            return Meaning(day, fact.reference)
-        kind: Kind = "dispute_lost"
-    else:
-        day, kind = business_date(fact.opened_at), "disputed"
-    entry = Entry(kind, day, fact.reference, fact.facility, fact.amount, charge_id=fact.charge_id)
-    return Meaning(day, fact.reference, (entry,))
+            return Meaning(day, fact.reference, claim=_claim("dispute_won", fact, fact.method, fact.amount, day))
+        entry = Entry("dispute_lost", day, fact.reference, fact.facility, fact.amount, charge_id=fact.charge_id)
+        return Meaning(day, fact.reference, (entry,))
+    day = business_date(fact.opened_at)
+    entry = Entry("disputed", day, fact.reference, fact.facility, fact.amount, charge_id=fact.charge_id)
+    claim = _claim("dispute", fact, fact.method, -fact.amount, day)  # The provider takes it back at once.
+    return Meaning(day, fact.reference, (entry,), claim=claim)
+
+
+def _claim(
+    kind: ClaimKind,
+    fact: pay.ChargeCaptured
+    | pay.ChargeUnallocated
+    | pay.ChargeReversed
+    | pay.UnallocatedReversed
+    | pay.RefundSettled
+    | pay.DisputeFact,
+    method: str,
+    amount: Yen,
+    day: date,
+) -> Claim:
+    return Claim(kind, method, fact.attempt_id, fact.charge_id, fact.reference, fact.facility, amount, day)

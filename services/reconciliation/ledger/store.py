@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from kernel.contracts import Envelope, Fact, registry
 from kernel.rows import Transaction
-from reconciliation.ledger.model import Change, Entry, Meaning, TicketChange
+from reconciliation.ledger.model import Change, Claim, Entry, Meaning, TicketChange
 
 SUMS = (
     "sold",
@@ -96,6 +96,11 @@ ON CONFLICT (ticket_id) DO UPDATE SET admissions = t.admissions + EXCLUDED.admis
 """
 
 
+_INSERT_CLAIM = """
+INSERT INTO claims (id, kind, method, attempt_id, charge_id, order_id, facility, amount, business_date)
+VALUES (:id, :kind, :method, :attempt_id, :charge_id, :order_id, :facility, :amount, :business_date)
+"""
+
 _FACT_SQL, _ENTRY_SQL = text(_INSERT_FACT), text(_INSERT_ENTRY)
 _MERGE_SQL, _TICKET_SQL = text(_MERGE), text(_MERGE_TICKET)  # parsed once: this is the consumer's every step
 
@@ -127,6 +132,8 @@ async def book(tx: Transaction, event_id: UUID, meaning: Meaning) -> None:
         await tx.session.execute(_MERGE_SQL, _position_row(meaning.change))
     if meaning.ticket is not None:
         await tx.session.execute(_TICKET_SQL, _ticket_row(meaning.ticket))
+    if meaning.claim is not None:
+        await tx.session.execute(_INSERT_CLAIM, _claim_row(event_id, meaning.claim))
 
 
 def _entry_row(event_id: UUID, position: int, entry: Entry) -> dict[str, Any]:
@@ -144,6 +151,11 @@ def _position_row(change: Change) -> dict[str, Any]:
 
 def _ticket_row(change: TicketChange) -> dict[str, Any]:
     return {each.name: getattr(change, each.name) for each in fields(change)}
+
+
+def _claim_row(event_id: UUID, claim: Claim) -> dict[str, Any]:
+    row = {each.name: getattr(claim, each.name) for each in fields(claim)}
+    return row | {"id": event_id, "amount": claim.amount.amount}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +204,8 @@ async def facts_of_order(tx: Transaction, order_id: str, *, limit: int) -> list[
 
 async def forget_what_follows(tx: Transaction) -> None:
     """Remove everything that follows from the facts, while nobody else writes."""
-    await tx.execute("LOCK TABLE facts, entries, order_positions, ticket_positions IN EXCLUSIVE MODE")
-    for table in ("entries", "order_positions", "ticket_positions"):
+    await tx.execute("LOCK TABLE facts, entries, order_positions, ticket_positions, claims IN EXCLUSIVE MODE")
+    for table in ("entries", "order_positions", "ticket_positions", "claims"):
         await tx.execute(f"DELETE FROM {table}")
 
 
@@ -204,6 +216,7 @@ async def digest(tx: Transaction) -> str:
         ("entries", "fact_id, position"),
         ("order_positions", "order_id"),
         ("ticket_positions", "ticket_id"),
+        ("claims", "id"),
     ):
         async for row in tx.session.stream(f"SELECT row_to_json(r)::text FROM {table} AS r ORDER BY {order}"):
             sha.update(row[0].encode())

@@ -56,7 +56,7 @@ def test_from_approval_by_a_file_to_settled(at_desk, method):
     assert at_desk.do(f"{address}/done", "cleo").status_code == 303
     assert at_desk.reaches(refund, "transferred")
     (fact,) = at_desk.till.events("refund.settled", charge)
-    assert fact["refund_id"] == refund
+    assert (fact["refund_id"], fact["by_us"]) == (refund, True)
     booked = at_desk.till.client.get(f"{at_desk.till.sandbox_url}/books").json()["komoju"]
     assert [each["refunded"] for each in booked["payments"]] == [0] * len(booked["payments"])
 
