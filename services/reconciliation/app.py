@@ -17,6 +17,7 @@ from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.exports import routes as export_routes
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.staff import pages as staff_pages
+from reconciliation.statements import pages as statement_pages
 from reconciliation.statements import routes as statement_routes
 from reconciliation.wiring import Wiring, wire
 
@@ -47,7 +48,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
         body_bytes_max=wired.settings.body_bytes_max,
         sources=PageSources(),
         readiness={"database": wired.database.ping, "stream": stream_answers},
-        reads_itself=(statement_routes.PATH,),
+        reads_itself=(statement_routes.PATH, statement_routes.PAGE),
         pages=wired.pages,
     )
     app.add_middleware(statement_routes.LargerFiles)
@@ -57,6 +58,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(export_routes.router)
     app.include_router(staff_pages.router)
     app.include_router(day_pages.router)
+    app.include_router(statement_pages.router)
     mount_assets(app)
     mount_problem_pages(app, wired.pages)
     return app

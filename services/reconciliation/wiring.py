@@ -19,7 +19,7 @@ from reconciliation.days.names import FacilityNames
 from reconciliation.settings import ReconciliationSettings
 
 HERE = Path(__file__).parent
-SLICES_WITH_PAGES = ("days", "staff")
+SLICES_WITH_PAGES = ("days", "staff", "statements")
 READERS = (Role.ACCOUNTING, Role.AUDITOR, Role.FACILITY)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from kernel.access import Principal, Role
 from kernel.clock import business_date, new_id
 from kernel.money import Yen
-from kernel.refusals import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
+from kernel.refusals import Forbidden, Invalid, NotFound
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
@@ -28,11 +27,11 @@ from reconciliation.discrepancies.model import Discrepancy, judge
 from reconciliation.discrepancies.routes import explain
 from reconciliation.exports.discovery import formats
 from reconciliation.ledger import store as ledger
-from reconciliation.wiring import Wiring, scope_of, wiring_of
+from reconciliation.staff.desk import SEE_OTHER, for_reader
+from reconciliation.wiring import Wiring, scope_of
 
 router = APIRouter(include_in_schema=False)
 
-SEE_OTHER = 303
 FACTS_SHOWN_MAX = 500
 REASON_CHARACTERS_MAX = 1000
 FIRST_DAY = date(2019, 5, 1)
@@ -45,21 +44,6 @@ class UnknownOrder(NotFound):
 
     slug = "unknown-order"
     advice = "The ledger has no order {id}. Check the number; a new order may need a minute to arrive."
-
-
-Page = Callable[[Wiring, Principal], Awaitable[Response]]
-
-
-async def _for_reader(request: Request, page: Page) -> Response:
-    """Show a page to somebody signed in; send others to sign in, and refusals to a page that says what to do."""
-    wiring = wiring_of(request)
-    try:
-        return await page(wiring, wiring.reader(request))
-    except Unauthenticated:
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/sign-in?next={quote(target)}", status_code=SEE_OTHER)
-    except Refusal as refusal:
-        return wiring.pages.refusal(request, refusal)
 
 
 def _chosen(day: str | None, today: date) -> date:
@@ -110,7 +94,7 @@ async def morning(request: Request, day: str | None = None) -> Response:
             may_close=_may_close(principal, shown, today),
         )
 
-    return await _for_reader(request, page)
+    return await for_reader(request, page)
 
 
 def _may_close(principal: Principal, shown: Day, today: date) -> bool:
@@ -123,6 +107,7 @@ def _common(wiring: Wiring, request: Request, principal: Principal, names: dict[
     words = wiring.pages.gettext_of(tag)
     return {
         "principal": principal,
+        "all_facilities": scope_of(principal) is None,
         "keeps_books": principal.role in {Role.ACCOUNTING, Role.ADMIN},
         "facility": lambda code: name_of(names, code, tag),
         "method": lambda code: method_name(code, wiring.settings.methods, tag, words),
@@ -174,7 +159,7 @@ async def order_story(request: Request, wanted: str) -> Response:
             settled=list(settled.values()),
         )
 
-    return await _for_reader(request, page)
+    return await for_reader(request, page)
 
 
 def _amount(fact: Any) -> Yen | None:
@@ -204,7 +189,7 @@ async def close_day(request: Request, day: date) -> Response:
             )
         return RedirectResponse(f"/?day={day}", status_code=SEE_OTHER)
 
-    return await _for_reader(request, page)
+    return await for_reader(request, page)
 
 
 @router.post("/discrepancies/{discrepancy_id}/resolve")
@@ -230,7 +215,7 @@ async def resolve(request: Request, discrepancy_id: UUID) -> Response:
             )
         return RedirectResponse(f"/?day={found.day}", status_code=SEE_OTHER)
 
-    return await _for_reader(request, page)
+    return await for_reader(request, page)
 
 
 class ReasonMissing(Invalid):

@@ -5,9 +5,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from pathlib import Path
 
 from reconciliation import statements
-from reconciliation.statements.model import Format, UnknownStatementFormat
+from reconciliation.statements import tabular
+from reconciliation.statements.model import (
+    BankFormat,
+    Format,
+    SettlementFormat,
+    StatementUnrecognised,
+    UnknownStatementFormat,
+)
 
 
 @cache
@@ -29,3 +37,24 @@ def format_named(name: str) -> Format:
         return formats()[name]
     except KeyError:
         raise UnknownStatementFormat(format=name, known=", ".join(sorted(formats()))) from None
+
+
+def format_of(file: Path) -> Format:
+    """Return the format that a file is of, by its first bytes or its headings.
+
+    Raises StatementUnrecognised if none or several could read it.
+    """
+    with file.open("rb") as opened:
+        start = opened.read(tabular.HEADING_BYTES_MAX)
+    found = [each for each in formats().values() if _could_be(each, start)]
+    if len(found) != 1:
+        raise StatementUnrecognised
+    return found[0]
+
+
+def _could_be(chosen: Format, start: bytes) -> bool:
+    match chosen:
+        case BankFormat():
+            return start.startswith(chosen.begins)
+        case SettlementFormat():
+            return tabular.has_headings(start, chosen.columns)

@@ -83,12 +83,13 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BankFormat:
-    """A format of banks, found in a folder of its own."""
+    """A format of banks, found in a folder of its own; its files begin with one of `begins`."""
 
     name: str
     title_ja: str
     title_en: str
     suffixes: tuple[str, ...]
+    begins: tuple[bytes, ...]
     basis: Basis
     read: Reader
 
@@ -201,7 +202,7 @@ class BrokenCell(Invalid):
     slug = "statement-cell"
     advice = (
         "Nothing of this file was taken. Row {row}, column “{column}”: found “{found}”, expected {expected}. "
-        "Ask the sender for the file again, or correct the mapping of its columns."
+        "Ask the sender for the file again, or choose another format."
     )
 
 
@@ -211,8 +212,22 @@ class BrokenRowSum(Invalid):
     slug = "statement-row-sum"
     advice = (
         "Nothing of this file was taken. Row {row}: the net is {found}, but gross, fee and tax make {expected}. "
-        "Ask the sender for the file again, or correct the mapping of its columns."
+        "Ask the sender for the file again, or choose another format."
     )
+
+
+class StatementUnrecognised(Invalid):
+    """No format, or more than one, could read a file."""
+
+    slug = "statement-unrecognised"
+    advice = "It cannot be told which format this file is of. Choose the format, or check that it is the right file."
+
+
+class NoFileChosen(Invalid):
+    """The form came without a file."""
+
+    slug = "no-file"
+    advice = "Choose a file first."
 
 
 class BalanceBroken(Invalid):

@@ -28,6 +28,7 @@ from reconciliation.wiring import Wiring, scope_of, wiring_of
 router = APIRouter(tags=["statements"])
 
 PATH = "/v1/statements"
+PAGE = "/statements"
 PAGE_SIZE_MAX = 200
 FILE = {
     "requestBody": {
@@ -46,7 +47,7 @@ class LargerFiles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with its own limit if it is such a file."""
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(PATH):
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith((PATH, PAGE)):
             scope["momiji_body_bytes_max"] = FILE_BYTES_MAX
         await self._app(scope, receive, send)
 

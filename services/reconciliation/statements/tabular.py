@@ -165,6 +165,21 @@ def _headings(file: Path, columns: Columns) -> list[str]:
     return [each.strip() for each in first]
 
 
+def has_headings(start: bytes, columns: Columns) -> bool:
+    """Tell by the first bytes of a file whether it has all headings that a mapping needs."""
+    for encoding in ENCODINGS:
+        try:
+            # A cut last character is no reason to doubt the first row.
+            text = codecs.getincrementaldecoder(encoding)().decode(start)
+        except UnicodeDecodeError:
+            continue
+        headings = [each.strip() for each in next(csv.reader(io.StringIO(text), delimiter=columns.delimiter), [])]
+        wanted = [*columns.columns.values(), *(each.column for each in columns.skips)]
+        if all(each.optional or set(each.headings) & set(headings) for each in wanted):
+            return True
+    return False
+
+
 def _where(column: Column, headings: list[str]) -> int | None:
     """Return the place of a column; raise HeadingMissing for one that the file needs and lacks."""
     for heading in column.headings:

@@ -283,6 +283,7 @@ FORMAT = BankFormat(
     title_ja="全銀 振込入金通知(種別01)",
     title_en="Zengin transfer credit notice (kind 01)",
     suffixes=("txt", "dat"),
+    begins=(b"101", "101".encode("cp290")),
     basis="notice",
     read=read,
 )

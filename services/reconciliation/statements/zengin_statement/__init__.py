@@ -334,6 +334,7 @@ FORMAT = BankFormat(
     title_ja="全銀 入出金取引明細(種別03)",
     title_en="Zengin account statement (kind 03)",
     suffixes=("txt", "dat"),
+    begins=(b"103", "103".encode("cp290")),
     basis="statement",
     read=read,
 )

@@ -1,0 +1,154 @@
+"""The page of statements: send files, several at once, and see which came."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import UploadFile
+
+from kernel.access import Principal, Role
+from kernel.clock import new_id
+from kernel.problems import status_of
+from kernel.refusals import Forbidden, Refusal
+from kernel.signin import SignIn
+from kernel.telemetry import correlation_id
+from kernel.web import language_of
+from reconciliation.staff.desk import for_reader
+from reconciliation.statements import actions, store
+from reconciliation.statements.actions import Upload
+from reconciliation.statements.discovery import format_named, format_of, formats
+from reconciliation.statements.model import NoFileChosen, StatementFile
+from reconciliation.statements.routes import PAGE
+from reconciliation.wiring import Wiring, scope_of
+
+router = APIRouter(include_in_schema=False)
+
+SHOWN_MAX = 50
+FILES_MAX = 20
+NAME_LENGTH_MAX = 200
+
+# Where there is nothing new in a file, and where there is; `count`, `lines` and `amount` are filled in.
+TAKEN = "Taken: {lines} lines, {count} of them new, {amount}."
+KNOWN = "This file is here already; it was taken on {moment}. Nothing changed."
+
+
+@router.get(PAGE)
+async def statements_page(request: Request) -> Response:
+    """Show which files came, and the form for more."""
+
+    async def page(wiring: Wiring, principal: Principal) -> Response:
+        return await _page(wiring, request, principal)
+
+    return await for_reader(request, page, everywhere=True)
+
+
+async def _page(
+    wiring: Wiring,
+    request: Request,
+    principal: Principal,
+    *,
+    results: list[dict[str, Any]] | None = None,
+    status: int = 200,
+) -> Response:
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        found = await store.latest(tx, before=None, limit=SHOWN_MAX + 1)
+    titles = _titles(request)
+    return wiring.pages.render(
+        request,
+        "statements.html",
+        status=status,
+        principal=principal,
+        all_facilities=True,
+        may_send=_may_send(principal),
+        files=found[:SHOWN_MAX],
+        more=len(found) > SHOWN_MAX,
+        titles=titles,
+        results=results or [],
+        files_max=FILES_MAX,
+    )
+
+
+def _titles(request: Request) -> dict[str, str]:
+    japanese = language_of(request).tag == "ja"
+    return {name: each.title_ja if japanese else each.title_en for name, each in formats().items()}
+
+
+def _may_send(principal: Principal) -> bool:
+    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
+
+
+@router.post(PAGE)
+async def send_statements(request: Request) -> Response:
+    """Take the files of the form, each for itself; answer a script in JSON, a plain form with the page."""
+
+    async def page(wiring: Wiring, _reader: Principal) -> Response:
+        SignIn.require_own_page(request)
+        principal = wiring.bookkeeper(request)
+        if scope_of(principal) is not None:
+            raise Forbidden
+        async with request.form(max_files=FILES_MAX) as form:
+            wish = str(form.get("format", ""))
+            given = [each for each in form.getlist("file") if isinstance(each, UploadFile) and each.filename]
+            results = [await _take(wiring, request, principal, wish, each) for each in given]
+        if not results:
+            results = [_refused(wiring, request, "", NoFileChosen())]
+        status = next((each["status"] for each in results if not each["taken"]), 200)
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse({"results": results}, status_code=status)
+        return await _page(wiring, request, principal, results=results, status=status)
+
+    return await for_reader(request, page, everywhere=True)
+
+
+async def _take(wiring: Wiring, request: Request, principal: Principal, wish: str, given: UploadFile) -> dict[str, Any]:
+    name = Path(given.filename or "").name[:NAME_LENGTH_MAX] or "statement"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "given"
+        sha256 = await asyncio.to_thread(_keep, given, target)
+        try:
+            chosen = format_named(wish) if wish else await asyncio.to_thread(format_of, target)
+            file, new = await actions.take(
+                wiring.database,
+                chosen,
+                Upload(target, sha256, target.stat().st_size, name, "page", principal.name),
+                correlation_id=correlation_id.get(),
+                file_id=new_id(),
+                event_id=new_id(),
+                at=wiring.clock.now(),
+            )
+        except Refusal as refusal:
+            return _refused(wiring, request, name, refusal)
+    return {"name": name, "taken": True, "status": 200, "text": _said(wiring, request, file, new=new)}
+
+
+def _keep(given: UploadFile, target: Path) -> str:
+    """Write an uploaded file down; return its SHA-256."""
+    with target.open("wb") as opened:
+        shutil.copyfileobj(given.file, opened, 1 << 20)
+    with target.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _said(wiring: Wiring, request: Request, file: StatementFile, *, new: bool) -> str:
+    if not new:
+        when = wiring.pages.moment(language_of(request), file.received_at)
+        return wiring.pages.text(request, KNOWN, moment=when)
+    return wiring.pages.text(
+        request, TAKEN, lines=f"{file.line_count:,}", count=f"{file.new_count:,}", amount=str(file.amount)
+    )
+
+
+def _refused(wiring: Wiring, request: Request, name: str, refusal: Refusal) -> dict[str, Any]:
+    return {
+        "name": name,
+        "taken": False,
+        "status": int(status_of(refusal)),
+        "text": wiring.pages.advice(request, refusal),
+    }
