@@ -7,8 +7,8 @@ from babel.messages.pofile import read_po
 
 from reconciliation.days.wording import FACTS, KINDS, METHODS
 from reconciliation.discrepancies.model import EXPLANATIONS
+from reconciliation.statements import camt, tabular, zengin_notice, zengin_records, zengin_statement
 from reconciliation.statements import pages as statement_pages
-from reconciliation.statements import tabular, zengin_notice, zengin_records, zengin_statement
 
 SERVICES = Path(__file__).parents[2] / "services"
 SERVICE = SERVICES / "reconciliation"
@@ -24,7 +24,7 @@ def said_in_python():
     yield from (word for table in (METHODS, FACTS, KINDS) for word in table.values())
     yield from (sentence for pair in EXPLANATIONS.values() for sentence in pair)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
-    yield from (statement_pages.TAKEN, statement_pages.KNOWN)
+    yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)
     yield from (*zengin_records.EXPECTATIONS, *tabular.EXPECTATIONS)
     for file in SERVICE.rglob("*.py"):
         text = file.read_text(encoding="utf-8")

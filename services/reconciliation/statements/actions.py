@@ -20,7 +20,6 @@ from reconciliation.statements.model import (
     BalanceBroken,
     BankFormat,
     BankStatement,
-    Basis,
     Format,
     SettlementFormat,
     StatementFile,
@@ -46,7 +45,6 @@ class _Read:
 
     lines: int
     days: tuple[date, date] | None
-    basis: Basis = "statement"
     statements: tuple[BankStatement, ...] = ()
     csv: Path | None = None
     net: Yen = ZERO
@@ -103,7 +101,7 @@ def _read(chosen: Format, upload: Upload, scratch: Path, file_id: UUID, received
         case BankFormat():
             found = tuple(chosen.read(upload.path.read_bytes(), received=received))
             days = (min(each.first for each in found), max(each.last for each in found)) if found else None
-            return _Read(sum(len(each.lines) for each in found), days, chosen.basis, found)
+            return _Read(sum(len(each.lines) for each in found), days, found)
         case SettlementFormat():
             target = scratch / "lines.csv"
             with tabular.read(upload.path, chosen.columns, scratch=scratch) as lines:
@@ -118,7 +116,7 @@ async def _keep_lines(tx: Transaction, file_id: UUID, read: _Read) -> tuple[int,
     if read.csv is not None:
         return await store.add_settlement_lines(tx, read.csv, read.net)
     await _check_balances(tx, read.statements)
-    return await store.add_bank_lines(tx, file_id, read.basis, read.statements)
+    return await store.add_bank_lines(tx, file_id, read.statements)
 
 
 async def _check_balances(tx: Transaction, statements: Sequence[BankStatement]) -> None:

@@ -58,7 +58,10 @@ class BankLine:
 
 @dataclass(frozen=True, slots=True)
 class BankStatement:
-    """What one bank says of one account over a period; balances are None where the format has none."""
+    """What one bank says of one account over a period; balances are None where the format has none.
+
+    `basis`: a notice tells of bookings that the account's statement has too.
+    """
 
     account: Account
     first: date
@@ -66,6 +69,7 @@ class BankStatement:
     opening: Yen | None
     closing: Yen | None
     lines: tuple[BankLine, ...]
+    basis: Basis = "statement"
 
     @property
     def moved(self) -> Yen:
@@ -90,7 +94,6 @@ class BankFormat:
     title_en: str
     suffixes: tuple[str, ...]
     begins: tuple[bytes, ...]
-    basis: Basis
     read: Reader
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from kernel.money import Yen
 from kernel.rows import Transaction
-from reconciliation.statements.model import BankStatement, Basis, LineChanged, StatementFile
+from reconciliation.statements.model import BankStatement, LineChanged, StatementFile
 from reconciliation.statements.tabular import LINE_COLUMNS
 
 PIECE_BYTES: Final = 4 << 20
@@ -159,11 +159,11 @@ async def _add_what_is_new(tx: Transaction, source: Path) -> tuple[int, Yen]:
     return row.number, Yen(row.net)
 
 
-def _bank_rows(file_id: UUID, basis: Basis, statements: Iterable[BankStatement]) -> Iterator[tuple[Any, ...]]:
+def _bank_rows(file_id: UUID, statements: Iterable[BankStatement]) -> Iterator[tuple[Any, ...]]:
     """Yield rows as _BANK_COLUMNS names them; lines that are named alike are told apart by their place in the file."""
     seen: Counter[str] = Counter()
     for statement in statements:
-        account = statement.account.key
+        account, basis = statement.account.key, statement.basis
         for line in statement.lines:
             said = (
                 line.reference,
@@ -195,12 +195,10 @@ def _bank_rows(file_id: UUID, basis: Basis, statements: Iterable[BankStatement])
             )
 
 
-async def add_bank_lines(
-    tx: Transaction, file_id: UUID, basis: Basis, statements: Sequence[BankStatement]
-) -> tuple[int, Yen]:
+async def add_bank_lines(tx: Transaction, file_id: UUID, statements: Sequence[BankStatement]) -> tuple[int, Yen]:
     """Write the lines of a bank's file; return how many were new, and by how much they change the balances."""
     out = io.StringIO(newline="")
-    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(_bank_rows(file_id, basis, statements))
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(_bank_rows(file_id, statements))
 
     async def once() -> AsyncIterator[bytes]:
         yield out.getvalue().encode()

@@ -269,6 +269,7 @@ def statements_of(found: Iterable[Notice]) -> Iterator[BankStatement]:
                 )
                 for number, credit in enumerate(each.credits, start=record + 2)
             ),
+            basis="notice",
         )
         record += len(each.credits) + 2
 
@@ -284,6 +285,5 @@ FORMAT = BankFormat(
     title_en="Zengin transfer credit notice (kind 01)",
     suffixes=("txt", "dat"),
     begins=(b"101", "101".encode("cp290")),
-    basis="notice",
     read=read,
 )

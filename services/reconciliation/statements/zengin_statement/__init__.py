@@ -335,6 +335,5 @@ FORMAT = BankFormat(
     title_en="Zengin account statement (kind 03)",
     suffixes=("txt", "dat"),
     begins=(b"103", "103".encode("cp290")),
-    basis="statement",
     read=read,
 )
