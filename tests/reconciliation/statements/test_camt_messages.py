@@ -1,9 +1,12 @@
 """ISO 20022 statements: every version's shapes, booked entries only, and sums that must hold."""
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kernel.money import Yen
 from kernel.refusals import Refusal
@@ -74,6 +77,31 @@ def test_a_broken_message_is_refused_whole(text, said):
         read(text)
     assert said in refused.value.detail
     assert refused.value.detail.startswith("Nothing of this file was taken.")
+
+
+ODD = ["", "-1", "abc", "9" * 40, "1e5", "漢", "2026-13-40", "NaN", "Infinity", "0x10", " "]
+
+
+@given(text=st.sampled_from([STATEMENT, NOTIFICATION]), data=st.data())
+def test_a_damaged_message_is_refused_or_read_and_nothing_else_happens(text, data):
+    for _ in range(data.draw(st.integers(1, 3))):
+        values = list(re.finditer(">([^<>]*)<", text))
+        elements = list(re.finditer(r"<(\w+)[^>]*>[^<]*</\1>", text))
+        match data.draw(st.sampled_from(["value", "element", "cut"])):
+            case "value" if values:
+                one = data.draw(st.sampled_from(values))
+                text = text[: one.start(1)] + data.draw(st.sampled_from(ODD)) + text[one.end(1) :]
+            case "element" if elements:
+                one = data.draw(st.sampled_from(elements))
+                text = text[: one.start()] + text[one.end() :]
+            case _:
+                at = data.draw(st.integers(0, len(text)))
+                text = text[:at] + text[at + data.draw(st.integers(1, 40)) :]
+    try:
+        said = read(text)
+    except Refusal as refused:
+        said = refused.detail
+    assert said is not None
 
 
 def test_an_account_in_debt_has_a_negative_balance():

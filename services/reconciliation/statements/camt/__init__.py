@@ -71,8 +71,7 @@ def _parsed(body: bytes) -> tuple[str, Any]:
     try:
         return kind, XmlParser(config=config).from_bytes(body, document)
     except (ParserError, ConverterWarning, SyntaxError, TypeError, ValueError) as problem:
-        said = re.sub(r"\s+", " ", str(problem))[:120]
-        raise BrokenOrder(record=1, found=said, expected=Words("a message as its schema says")) from problem
+        raise _against_schema(1, problem) from problem
 
 
 def read(body: bytes, *, received: date) -> Iterator[BankStatement]:
@@ -80,10 +79,18 @@ def read(body: bytes, *, received: date) -> Iterator[BankStatement]:
     kind, document = _parsed(body)
     inner, name, basis = KINDS[kind]
     found, record = [], 0
-    for each in getattr(getattr(document, inner), name):
-        found.append(_statement(each, basis, received, record))
-        record += len(each.ntry)
+    try:
+        for each in getattr(getattr(document, inner), name):
+            found.append(_statement(each, basis, received, record))
+            record += len(each.ntry)
+    except (AttributeError, ArithmeticError, TypeError) as problem:  # A value that could not be read stays text.
+        raise _against_schema(record + 1, problem) from problem
     return iter(found)
+
+
+def _against_schema(record: int, problem: Exception) -> BrokenOrder:
+    said = re.sub(r"\s+", " ", str(problem))[:120]
+    return BrokenOrder(record=record, found=said, expected=Words("a message as its schema says"))
 
 
 def _statement(said: Any, basis: Basis, received: date, before: int) -> BankStatement:
@@ -153,7 +160,7 @@ def _yen(amount: Any, number: int) -> Yen:
     if amount.ccy != YEN_ONLY:
         raise broken_field(number, "currency", str(amount.ccy), YEN_ONLY)
     value: Decimal = amount.value
-    if value != value.to_integral_value() or abs(value) > YEN_MAX:
+    if not value.is_finite() or value != value.to_integral_value() or abs(value) > YEN_MAX:
         raise broken_field(number, "amount", str(value), WHOLE_YEN)
     return Yen(int(value))
 
