@@ -1,4 +1,4 @@
-"""Reconciliation's other side: the ledger reads what the others publish, the relay sends what is decided here."""
+"""Reconciliation's other side: the ledger reads what the others publish, statements are matched, the relay sends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from kernel.relay import Relay
 from kernel.settings import Settings
 from kernel.stream import open_stream
 from kernel.stream.protocol import topic_of
-from reconciliation.ledger.consumers import handlers
+from reconciliation.ledger import consumers as ledger_consumers
+from reconciliation.matching import consumers as matching_consumers
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.wiring import wire
 
@@ -23,9 +24,15 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     )
     relay = Relay(settings.reconciliation_database_url, service="reconciliation", stream=relay_stream)
     relay.start()
-    ledger = Consumer("ledger", [topic_of("ticketing"), topic_of("payments")], handlers())
+    consumers = (
+        Consumer("ledger", [topic_of("ticketing"), topic_of("payments")], ledger_consumers.handlers()),
+        Consumer("matching", [topic_of("reconciliation")], matching_consumers.handlers()),
+    )
     try:
-        await ConsumerRunner(ledger, database=wired.database, stream=wired.stream, clock=wired.clock).run(stop)
+        async with asyncio.TaskGroup() as group:
+            for each in consumers:
+                runner = ConsumerRunner(each, database=wired.database, stream=wired.stream, clock=wired.clock)
+                group.create_task(runner.run(stop))
     finally:
         await asyncio.to_thread(relay.stop)
         wired.stream.close()

@@ -1,0 +1,270 @@
+"""Lines of providers and our own claims are matched one to one, by payment, as far as they agree, and never twice."""
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kernel.money import Yen
+from reconciliation.matching import actions, store
+from reconciliation.matching.model import IN_KINDS, ReversalReasonMissing, UnknownMatch
+
+AT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
+DAY = date(2026, 11, 20)
+PROVIDER_OF = {"stripe_card": "stripe", "paypay": "paypay"}
+CLAIM_KINDS = ("charge", "refund", "reversal", "dispute", "dispute_won")
+
+
+@dataclass(frozen=True)
+class Side:
+    """A line or a claim: of a payment, of a kind, of an amount whose sign is the kind's, on a day."""
+
+    attempt: UUID
+    kind: str
+    amount: int
+    day: date = DAY
+
+
+def payment(number):
+    return UUID(int=number)
+
+
+def signed(kind, amount):
+    return amount if kind in IN_KINDS else -amount
+
+
+def sides(kinds):
+    return st.builds(
+        lambda number, kind, amount, later: Side(payment(number), kind, signed(kind, amount), DAY + timedelta(later)),
+        st.integers(1, 3),
+        st.sampled_from(kinds),
+        st.sampled_from([100, 200, 300]),
+        st.integers(0, 3),
+    )
+
+
+async def put_lines(tx, lines, provider="stripe"):
+    ids = []
+    for number, each in enumerate(lines, start=1):
+        ids.append(uuid4())
+        await tx.execute(
+            "INSERT INTO settlement_lines (id, file_id, record, provider, kind, word, attempt_id, reference, key, "
+            "gross, fee, tax, net, payout, occurred_on) VALUES (:id, :id, :record, :provider, :kind, '', :attempt, "
+            ":reference, '', :gross, 0, 0, :gross, 'po_1', :day)",
+            id=ids[-1],
+            record=number,
+            provider=provider,
+            kind=each.kind,
+            attempt=each.attempt,
+            reference=str(each.attempt),
+            gross=each.amount,
+            day=each.day,
+        )
+    return ids
+
+
+async def put_claims(tx, claims, method="stripe_card"):
+    ids = []
+    for each in claims:
+        ids.append(uuid4())
+        await tx.execute(
+            "INSERT INTO claims (id, kind, method, attempt_id, charge_id, order_id, facility, amount, business_date) "
+            "VALUES (:id, :kind, :method, :attempt, :id, 'o', 'hpam', :amount, :day)",
+            id=ids[-1],
+            kind=each.kind,
+            method=method,
+            attempt=each.attempt,
+            amount=each.amount,
+            day=each.day,
+        )
+    return ids
+
+
+async def legs(tx):
+    return list(await tx.execute("SELECT * FROM match_legs WHERE stands"))
+
+
+async def matched(books, lines, claims):
+    """Return (id → line, id → claim, legs, open items) after one run; nothing of it is kept."""
+
+    class UndoError(Exception):
+        pass
+
+    try:
+        async with books.wiring.database.transaction("test") as tx:
+            line_of = dict(zip(await put_lines(tx, lines), lines, strict=True))
+            claim_of = dict(zip(await put_claims(tx, claims), claims, strict=True))
+            first = await actions.run(tx, run_id=uuid4(), at=AT)
+            found = await legs(tx)
+            again = await actions.run(tx, run_id=uuid4(), at=AT)
+            assert (again.lines, again.claims) == (0, 0)
+            assert await legs(tx) == found
+            assert (first.lines, first.claims) == (
+                sum(1 for each in found if each.line_id),
+                sum(1 for each in found if each.claim_id),
+            )
+            left = await store.open_items(tx, provider_of=PROVIDER_OF, lag_days=-100, limit=1000)
+            raise UndoError  # noqa: TRY301 - a way out of the transaction, not a fault
+    except UndoError:
+        return line_of, claim_of, found, left
+
+
+async def test_any_lines_and_claims_are_matched_as_far_as_they_agree_and_no_further(books):
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(sides((*CLAIM_KINDS, "refund_failure")), max_size=8), st.lists(sides(CLAIM_KINDS), max_size=8))
+    def hold(lines, claims):
+        check(*asyncio.run_coroutine_threadsafe(matched(books, lines, claims), loop).result(30))
+
+    await asyncio.to_thread(hold)
+
+
+def check(line_of, claim_of, found, left):
+    once = Counter(each.line_id for each in found if each.line_id) + Counter(
+        each.claim_id for each in found if each.claim_id
+    )
+    assert set(once.values()) <= {1}
+    groups = defaultdict(list)
+    for each in found:
+        groups[each.group_id or each.line_id].append(each)
+    for parts in groups.values():
+        its_lines = [line_of[each.line_id] for each in parts if each.line_id]
+        its_claims = [claim_of[each.claim_id] for each in parts if each.claim_id]
+        assert its_lines
+        assert its_claims
+        assert len({(each.attempt, each.kind in IN_KINDS) for each in its_lines + its_claims}) == 1
+        apart = sum(each.amount for each in its_lines) - sum(each.amount for each in its_claims)
+        assert apart == sum(each.difference for each in parts)
+        assert apart == 0 or (len(its_lines), len(its_claims)) == (1, 1)
+    open_lines = [line for line_id, line in line_of.items() if line_id not in once]
+    open_claims = [claim for claim_id, claim in claim_of.items() if claim_id not in once]
+    for line in open_lines:
+        for claim in open_claims:
+            same = (line.attempt, line.kind in IN_KINDS) == (claim.attempt, claim.kind in IN_KINDS)
+            assert not (same and line.amount == claim.amount)
+    kinds = Counter(each.kind for each in left)
+    assert kinds["missing_here"] + kinds["paid_again_at_provider"] == len(open_lines)
+    assert kinds["amounts_differ"] == sum(1 for each in found if each.difference)
+    covered = bool(line_of)
+    assert kinds["missing_at_provider"] == (len(open_claims) if covered else 0)
+
+
+async def rules(books, lines, claims):
+    _, _, found, left = await matched(books, lines, claims)
+    return sorted(each.rule for each in found), sorted(each.kind for each in left)
+
+
+A, B = payment(1), payment(2)
+EXAMPLES = {
+    "the same": ([Side(A, "charge", 510)], [Side(A, "charge", 510)], ["same_payment_same_kind"], []),
+    "paid twice, booked once": (
+        [Side(A, "charge", 510)] * 2, [Side(A, "charge", 510)], ["same_payment_same_kind"], ["paid_again_at_provider"],
+    ),
+    "paid twice, booked twice": (
+        [Side(A, "charge", 510)] * 2, [Side(A, "charge", 510)] * 2, ["same_payment_same_kind"] * 2, [],
+    ),
+    "a bank's reversal that the provider calls a refund": (
+        [Side(A, "refund", -510)], [Side(A, "reversal", -510)], ["same_payment_other_kind"], [],
+    ),
+    "one payment booked in two parts": (
+        [Side(A, "charge", 610)], [Side(A, "charge", 510), Side(A, "charge", 100)], ["same_payment_in_sum"] * 3, [],
+    ),
+    "another amount": (
+        [Side(A, "charge", 500)], [Side(A, "charge", 510)], ["same_payment_other_amount"], ["amounts_differ"],
+    ),
+    "unknown here": ([Side(A, "charge", 510)], [Side(B, "charge", 510)], [], ["missing_at_provider", "missing_here"]),
+    "a refund is not its payment": (
+        [Side(A, "refund", -510)], [Side(A, "charge", 510)], [], ["missing_at_provider", "missing_here"],
+    ),
+    "a dispute that was won": (
+        [Side(A, "dispute", -510), Side(A, "dispute_won", 510)],
+        [Side(A, "dispute", -510), Side(A, "dispute_won", 510)],
+        ["same_payment_same_kind"] * 2,
+        [],
+    ),
+    "a fee is nobody's claim": ([Side(A, "fee", -250)], [], [], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_each_rule_by_an_example(books, name):
+    lines, claims, expected, left = EXAMPLES[name]
+    assert await rules(books, lines, claims) == (expected, left)
+
+
+async def test_a_claim_is_not_missed_before_its_provider_s_statement_reaches_it(books):
+    async with books.wiring.database.transaction("test") as tx:
+        await put_lines(tx, [Side(A, "charge", 100, DAY)])
+        await put_claims(tx, [Side(B, "charge", 510, DAY - timedelta(days=2))])
+        await put_claims(tx, [Side(payment(3), "charge", 510, DAY - timedelta(days=9))], method="paypay")
+        seen = [
+            {each.kind for each in await store.open_items(tx, provider_of=PROVIDER_OF, lag_days=lag, limit=10)}
+            for lag in (1, 2)
+        ]
+    assert seen == [{"missing_here", "missing_at_provider"}, {"missing_here"}]
+
+
+async def test_a_match_that_was_taken_back_is_not_made_again_and_its_sides_are_open(books):
+    async with books.wiring.database.transaction("test") as tx:
+        (line,) = await put_lines(tx, [Side(A, "charge", 510)])
+        await put_claims(tx, [Side(A, "charge", 510)])
+        await actions.run(tx, run_id=uuid4(), at=AT)
+        (leg,) = await actions.take_back(tx, line, reversal_id=uuid4(), by="ana", reason="another visitor", at=AT)
+    assert leg.difference == Yen(0)
+    async with books.wiring.database.transaction("test") as tx:
+        again = await actions.run(tx, run_id=uuid4(), at=AT)
+        said = (await tx.execute("SELECT reversed_by, reason FROM match_reversals")).one()
+        left = await store.open_items(tx, provider_of=PROVIDER_OF, lag_days=-1, limit=10)
+    assert (again.lines, again.claims) == (0, 0)
+    assert tuple(said) == ("ana", "another visitor")
+    assert sorted(each.kind for each in left) == ["missing_at_provider", "paid_again_at_provider"]
+
+
+async def test_a_group_is_taken_back_as_a_whole(books):
+    async with books.wiring.database.transaction("test") as tx:
+        await put_lines(tx, [Side(A, "charge", 610)])
+        await put_claims(tx, [Side(A, "charge", 510), Side(A, "charge", 100)])
+        await actions.run(tx, run_id=uuid4(), at=AT)
+        group = (await legs(tx))[0].group_id
+        taken = await actions.take_back(tx, group, reversal_id=uuid4(), by="ana", reason="wrong", at=AT)
+    assert len(taken) == 3
+    async with books.wiring.database.transaction("test") as tx:
+        assert (await actions.run(tx, run_id=uuid4(), at=AT)).claims == 0
+
+
+async def test_taking_back_needs_a_match_and_a_reason(books):
+    async with books.wiring.database.transaction("test") as tx:
+        (line,) = await put_lines(tx, [Side(A, "charge", 510)])
+        await put_claims(tx, [Side(A, "charge", 510)])
+        await actions.run(tx, run_id=uuid4(), at=AT)
+        with pytest.raises(ReversalReasonMissing):
+            await actions.take_back(tx, line, reversal_id=uuid4(), by="ana", reason=" ", at=AT)
+        await actions.take_back(tx, line, reversal_id=uuid4(), by="ana", reason="x", at=AT)
+        with pytest.raises(UnknownMatch):
+            await actions.take_back(tx, line, reversal_id=uuid4(), by="ana", reason="x", at=AT)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM match_legs",
+        "UPDATE match_legs SET difference = 1",
+        "UPDATE match_legs SET stands = false, rule = 'x'",
+        "INSERT INTO match_legs SELECT * FROM match_legs",
+    ],
+)
+async def test_the_database_itself_keeps_matches(books, statement):
+    async with books.wiring.database.transaction("test") as tx:
+        await put_lines(tx, [Side(A, "charge", 510)])
+        await put_claims(tx, [Side(A, "charge", 510)])
+        await actions.run(tx, run_id=uuid4(), at=AT)
+    address = books.wiring.database.url.replace("+psycopg", "", 1)
+    with psycopg.connect(address) as connection, pytest.raises(psycopg.errors.DatabaseError):
+        connection.execute(statement)
