@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -56,7 +57,14 @@ group.min.session.timeout.ms=1000
 
 
 def jars() -> Path:
-    """Return the folder with Kafka's jars, fetched once by Maven."""
+    """Return the folder with Kafka's jars, fetched once by Maven, by one of several test processes."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _jars()
+
+
+def _jars() -> Path:
     problems = []
     for version in VERSIONS:
         folder = CACHE / f"kafka-{version}"
