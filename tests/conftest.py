@@ -6,11 +6,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.kafka_broker import KafkaBroker, WheelBroker, can_run_java
 from support.postgres import TestServer
 
 REQUIRE_ALL = os.environ.get("MOMIJI_REQUIRE_ALL") == "1"
+# CI draws the same examples each time; whoever runs the tests by hand draws others and may find more.
+settings.register_profile("the same each time", derandomize=True)
+if REQUIRE_ALL:
+    settings.load_profile("the same each time")
 
 
 @pytest.hookimpl(hookwrapper=True)

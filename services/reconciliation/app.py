@@ -15,6 +15,7 @@ from reconciliation.days import pages as day_pages
 from reconciliation.days import routes as day_routes
 from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.exports import routes as export_routes
+from reconciliation.mappings import routes as mapping_routes
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.staff import pages as staff_pages
 from reconciliation.statements import pages as statement_pages
@@ -54,6 +55,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.add_middleware(statement_routes.LargerFiles)
     app.include_router(day_routes.router)
     app.include_router(statement_routes.router)
+    app.include_router(mapping_routes.router)
     app.include_router(discrepancy_routes.router)
     app.include_router(export_routes.router)
     app.include_router(staff_pages.router)

@@ -55,7 +55,9 @@ def test_a_server_left_behind_by_a_crash_is_replaced(server, folder):
 def test_a_stale_file_of_another_process_does_not_end_that_process(server, folder):
     server.start()
     server.stop()
-    (folder / "data" / "postmaster.pid").write_text(f"{os.getppid()}\n{folder}/data\n")
+    left = folder / "data" / "postmaster.pid"
+    left.write_text(f"{os.getppid()}\n{folder}/data\n")
+    left.chmod(0o644)  # whatever umask an earlier test left: as root the server runs as another user
     server.start()
     os.kill(os.getppid(), 0)
     assert server.is_running()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -40,13 +41,18 @@ def format_named(name: str) -> Format:
 
 
 def format_of(file: Path) -> Format:
+    """Return the format of ours that a file is of; raise StatementUnrecognised otherwise."""
+    return format_among(formats().values(), file)
+
+
+def format_among(known: Iterable[Format], file: Path) -> Format:
     """Return the format that a file is of, by its first bytes or its headings.
 
     Raises StatementUnrecognised if none or several could read it.
     """
     with file.open("rb") as opened:
         start = opened.read(tabular.HEADING_BYTES_MAX)
-    found = [each for each in formats().values() if _could_be(each, start)]
+    found = [each for each in known if _could_be(each, start)]
     if len(found) != 1:
         raise StatementUnrecognised
     return found[0]

@@ -20,10 +20,10 @@ from kernel.refusals import Forbidden, Refusal
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
+from reconciliation.mappings import actions as mappings
 from reconciliation.staff.desk import for_reader
 from reconciliation.statements import actions, store
 from reconciliation.statements.actions import Upload
-from reconciliation.statements.discovery import format_named, format_of, formats
 from reconciliation.statements.model import NoFileChosen, StatementFile
 from reconciliation.statements.routes import PAGE
 from reconciliation.wiring import Wiring, scope_of
@@ -59,7 +59,9 @@ async def _page(
 ) -> Response:
     async with wiring.database.transaction(correlation_id.get()) as tx:
         found = await store.latest(tx, before=None, limit=SHOWN_MAX + 1)
-    titles = _titles(request)
+        formats = await mappings.formats(tx)
+    japanese = language_of(request).tag == "ja"
+    titles = {name: each.title_ja if japanese else each.title_en for name, each in formats.items()}
     return wiring.pages.render(
         request,
         "statements.html",
@@ -73,11 +75,6 @@ async def _page(
         results=results or [],
         files_max=FILES_MAX,
     )
-
-
-def _titles(request: Request) -> dict[str, str]:
-    japanese = language_of(request).tag == "ja"
-    return {name: each.title_ja if japanese else each.title_en for name, each in formats().items()}
 
 
 def _may_send(principal: Principal) -> bool:
@@ -113,7 +110,9 @@ async def _take(wiring: Wiring, request: Request, principal: Principal, wish: st
         target = Path(folder) / "given"
         sha256 = await asyncio.to_thread(_keep, given, target)
         try:
-            chosen = format_named(wish) if wish else await asyncio.to_thread(format_of, target)
+            async with wiring.database.at_once(correlation_id.get()) as tx:
+                found = mappings.format_named(tx, wish) if wish else mappings.format_of(tx, target)
+                chosen = await found
             file, new = await actions.take(
                 wiring.database,
                 chosen,

@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kernel.clock import new_id
 from kernel.refusals import Forbidden, Invalid, TooLarge
 from kernel.telemetry import correlation_id
+from reconciliation.mappings import actions as mappings
 from reconciliation.statements import actions, store
 from reconciliation.statements.actions import Upload
-from reconciliation.statements.discovery import format_named
 from reconciliation.statements.model import FILE_BYTES_MAX, StatementFile, UnknownStatement
 from reconciliation.wiring import Wiring, scope_of, wiring_of
 
@@ -103,7 +103,8 @@ async def post_statement(
     principal = wiring.bookkeeper(request)
     if scope_of(principal) is not None:
         raise Forbidden  # A statement is about all facilities.
-    chosen = format_named(format_name)
+    async with wiring.database.at_once(correlation_id.get()) as tx:
+        chosen = await mappings.format_named(tx, format_name)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "given"
         sha256, bytes_count = await _received(request, target)

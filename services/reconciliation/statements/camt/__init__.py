@@ -70,7 +70,7 @@ def _parsed(body: bytes) -> tuple[str, Any]:
     config = ParserConfig(fail_on_unknown_properties=True, fail_on_converter_warnings=True)
     try:
         return kind, XmlParser(config=config).from_bytes(body, document)
-    except (ParserError, ConverterWarning, SyntaxError, TypeError, ValueError) as problem:
+    except (ParserError, ConverterWarning, SyntaxError, LookupError, TypeError, ValueError) as problem:
         raise _against_schema(1, problem) from problem
 
 
@@ -83,7 +83,12 @@ def read(body: bytes, *, received: date) -> Iterator[BankStatement]:
         for each in getattr(getattr(document, inner), name):
             found.append(_statement(each, basis, received, record))
             record += len(each.ntry)
-    except (AttributeError, ArithmeticError, TypeError) as problem:  # A value that could not be read stays text.
+    except (
+        AttributeError,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+    ) as problem:  # A value that could not be read stays text.
         raise _against_schema(record + 1, problem) from problem
     return iter(found)
 
