@@ -83,7 +83,11 @@ def catcher():
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # Whoever sent it was killed in the middle.
+                self.close_connection = True
+                return
             if catcher.refusals_left > 0:
                 catcher.refusals_left -= 1
                 self.send_response(503)

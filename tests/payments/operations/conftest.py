@@ -5,7 +5,7 @@ import pytest
 from support.staff_office import opened
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def office(postgres, tmp_path_factory):
     with opened(postgres, tmp_path_factory.mktemp("keys")) as made:
         yield made
