@@ -19,7 +19,6 @@ from reconciliation.days.names import FacilityNames
 from reconciliation.settings import ReconciliationSettings
 
 HERE = Path(__file__).parent
-SLICES_WITH_PAGES = ("days", "staff", "statements")
 READERS = (Role.ACCOUNTING, Role.AUDITOR, Role.FACILITY)
 
 
@@ -70,7 +69,9 @@ def wire(settings: ReconciliationSettings, *, clock: Clock | None = None) -> Wir
         settings=settings,
         database=database,
         clock=clock or SystemClock(),
-        pages=Pages(folders=[HERE / each / "templates" for each in SLICES_WITH_PAGES], words=[HERE / "words"]),
+        pages=Pages(
+            folders=sorted(HERE.glob("*/templates")), words=[HERE / "words", *sorted(HERE.glob("*/words"))]
+        ),
         sign_in=SignIn(
             service="reconciliation",
             verifier=Verifier.from_folder(settings.trusted_keys_dir or Path("/nonexistent"), audience="reconciliation"),

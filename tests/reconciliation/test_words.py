@@ -36,7 +36,7 @@ def said_in_python():
 
 def test_every_message_has_its_japanese():
     known = set()
-    for file in (SERVICE / "words" / "ja.po", SERVICES / "kernel" / "web" / "words" / "ja.po"):
+    for file in (*SERVICE.rglob("words/ja.po"), SERVICES / "kernel" / "web" / "words" / "ja.po"):
         with file.open("rb") as opened:
             catalogue = read_po(opened, locale="ja")
         known |= {each.id if isinstance(each.id, str) else each.id[0] for each in catalogue if each.string}

@@ -1,0 +1,13 @@
+"""What exports need beyond the ledger."""
+
+from pathlib import Path
+
+from kernel.migrations import run_sql
+
+revision = "2026_11_26_reports"
+down_revision = "2026_11_26_closings"
+
+
+def upgrade() -> None:
+    """Create what the file of the same name says."""
+    run_sql(Path(__file__).with_suffix(".sql"))
