@@ -69,9 +69,7 @@ def wire(settings: ReconciliationSettings, *, clock: Clock | None = None) -> Wir
         settings=settings,
         database=database,
         clock=clock or SystemClock(),
-        pages=Pages(
-            folders=sorted(HERE.glob("*/templates")), words=[HERE / "words", *sorted(HERE.glob("*/words"))]
-        ),
+        pages=Pages(folders=sorted(HERE.glob("*/templates")), words=[HERE / "words", *sorted(HERE.glob("*/words"))]),
         sign_in=SignIn(
             service="reconciliation",
             verifier=Verifier.from_folder(settings.trusted_keys_dir or Path("/nonexistent"), audience="reconciliation"),
