@@ -17,6 +17,7 @@ from kernel.stream.protocol import EventStream
 from kernel.web import Pages
 from reconciliation.days.names import FacilityNames
 from reconciliation.settings import ReconciliationSettings
+from reconciliation.staff.places import places_of
 
 HERE = Path(__file__).parent
 READERS = (Role.ACCOUNTING, Role.AUDITOR, Role.FACILITY)
@@ -69,7 +70,11 @@ def wire(settings: ReconciliationSettings, *, clock: Clock | None = None) -> Wir
         settings=settings,
         database=database,
         clock=clock or SystemClock(),
-        pages=Pages(folders=sorted(HERE.glob("*/templates")), words=[HERE / "words", *sorted(HERE.glob("*/words"))]),
+        pages=Pages(
+            folders=sorted(HERE.glob("*/templates")),
+            words=[HERE / "words", *sorted(HERE.glob("*/words"))],
+            given={"places_of": places_of},
+        ),
         sign_in=SignIn(
             service="reconciliation",
             verifier=Verifier.from_folder(settings.trusted_keys_dir or Path("/nonexistent"), audience="reconciliation"),

@@ -7,6 +7,7 @@ from babel.messages.pofile import read_po
 
 from reconciliation.days.wording import FACTS, KINDS, METHODS
 from reconciliation.discrepancies.model import EXPLANATIONS
+from reconciliation.staff.places import PLACES
 from reconciliation.statements import camt, tabular, zengin_notice, zengin_records, zengin_statement
 from reconciliation.statements import pages as statement_pages
 
@@ -21,6 +22,7 @@ def said_in_templates():
 
 
 def said_in_python():
+    yield from (place.title for place in PLACES)
     yield from (word for table in (METHODS, FACTS, KINDS) for word in table.values())
     yield from (sentence for pair in EXPLANATIONS.values() for sentence in pair)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)

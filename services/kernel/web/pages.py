@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -69,9 +69,14 @@ def wareki(day: date) -> str:
 
 
 class Pages:
-    """Renders one service's templates. `folders` hold templates, `words` hold <tag>.po files."""
+    """Renders one service's templates. `folders` hold templates, `words` hold <tag>.po files.
 
-    def __init__(self, *, folders: Sequence[Path], words: Sequence[Path]) -> None:
+    `given` is what each of its templates may use by name.
+    """
+
+    def __init__(
+        self, *, folders: Sequence[Path], words: Sequence[Path], given: Mapping[str, object] | None = None
+    ) -> None:
         self.assets = Assets()
         self._words = (HERE / "words", *words)
         self._environment = Environment(
@@ -83,6 +88,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters["yen"] = lambda amount: str(amount if isinstance(amount, Yen) else Yen(amount))
+        self._environment.globals.update(given or {})
 
     def gettext_of(self, tag: str) -> Callable[[str], str]:
         """Return the gettext of a language, for documents that are no pages."""

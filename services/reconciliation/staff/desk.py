@@ -21,7 +21,7 @@ async def for_reader(request: Request, page: Page, *, everywhere: bool = False) 
     """Show a page to somebody who may read the books; `everywhere`: of all facilities."""
     wiring = wiring_of(request)
     try:
-        principal = wiring.reader(request)
+        principal = request.state.reader = wiring.reader(request)
         if everywhere and scope_of(principal) is not None:
             raise Forbidden
         return await page(wiring, principal)
