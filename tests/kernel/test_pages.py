@@ -57,15 +57,15 @@ PLURAL = re.compile(r"""\bngettext\(\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)
 
 def _messages(package):
     """Return (msgids, translations) of each message; two msgids where there is a plural."""
-    file = SERVICES / package / ("web/words" if package == "kernel" else "words") / "ja.po"
-    if not file.exists():
-        return []
-    with file.open("rb") as opened:
-        return [
-            tuple([said] if isinstance(said, str) else list(said) for said in (message.id, message.string))
-            for message in read_po(opened, locale="ja")
-            if message.id
-        ]
+    found = []
+    for file in sorted((SERVICES / package).rglob("words/ja.po")):  # of the service, and of each of its slices
+        with file.open("rb") as opened:
+            found += [
+                tuple([said] if isinstance(said, str) else list(said) for said in (message.id, message.string))
+                for message in read_po(opened, locale="ja")
+                if message.id
+            ]
+    return found
 
 
 def _words(package):
