@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -285,9 +286,10 @@ def test_the_money_agrees_after_every_step(postgres, tmp_path):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found(bug, postgres, tmp_path):
-    # The oracle sees it, or the database itself refuses a second case for one refund.
-    found = pytest.raises((AssertionError, IntegrityError))
-    with money_world(postgres, tmp_path) as world, PLANTED[bug](), found:
+    # The oracle sees it, or the database itself refuses a second case for one refund. On a slow machine the same steps
+    # may run otherwise when they are shown again: what was seen the first time was seen.
+    seen = (AssertionError, IntegrityError)
+    with money_world(postgres, tmp_path) as world, PLANTED[bug](), pytest.raises((*seen, FlakyFailure)) as found:
         run_state_machine_as_test(
             seed(1)(machine(world)),
             settings=settings(
@@ -300,3 +302,5 @@ def test_a_planted_bug_is_found(bug, postgres, tmp_path):
                 suppress_health_check=list(HealthCheck),
             ),
         )
+    first = found.value.exceptions[0] if isinstance(found.value, FlakyFailure) else found.value
+    assert isinstance(first, seen)
