@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from kernel import server
 from kernel.server import PageSources
 from kernel.web import mount_assets, mount_problem_pages
+from reconciliation.closing import pages as closing_pages
+from reconciliation.closing import routes as closing_routes
 from reconciliation.days import pages as day_pages
 from reconciliation.days import routes as day_routes
 from reconciliation.discrepancies import routes as discrepancy_routes
@@ -54,12 +56,14 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     )
     app.add_middleware(statement_routes.LargerFiles)
     app.include_router(day_routes.router)
+    app.include_router(closing_routes.router)
     app.include_router(statement_routes.router)
     app.include_router(mapping_routes.router)
     app.include_router(discrepancy_routes.router)
     app.include_router(export_routes.router)
     app.include_router(staff_pages.router)
     app.include_router(day_pages.router)
+    app.include_router(closing_pages.router)
     app.include_router(statement_pages.router)
     mount_assets(app)
     mount_problem_pages(app, wired.pages)

@@ -1,25 +1,16 @@
-"""Reading business days, and closing one."""
+"""Reading business days."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from uuid import UUID
 
-from kernel.clock import business_date
-from kernel.contracts.reconciliation import DayClosed
 from kernel.rows import Transaction
+from reconciliation.closing import store as closings
+from reconciliation.closing.model import changed_since
 from reconciliation.days import store
-from reconciliation.days.model import (
-    Closing,
-    Day,
-    DayClosedAlready,
-    DayDisagrees,
-    DayNotOver,
-    DayRow,
-    changed_since,
-    totals_of,
-)
+from reconciliation.days.figures import DayRow, totals_of
+from reconciliation.days.model import Day
 from reconciliation.discrepancies import actions as discrepancies
 
 
@@ -37,7 +28,7 @@ async def days(
     for row in await store.rows(tx, facilities, first=first, last=last):
         by_day.setdefault(row.day, []).append(row)
     found = await discrepancies.open_ones(tx, facilities, at=at, grace=grace, days=(first, last))
-    closed = await store.closings(tx, first=first, last=last)
+    closed = await closings.standing(tx, "day", first=first, last=last)
     answer = []
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
@@ -63,30 +54,3 @@ async def one_day(
 ) -> Day:
     """Return one business day."""
     return (await days(tx, facilities, first=day, last=day, at=at, grace=grace))[0]
-
-
-async def close(tx: Transaction, day: date, *, by: str, at: datetime, grace: timedelta, event_id: UUID) -> Closing:
-    """Close a day; raise DayNotOver, DayClosedAlready, or DayDisagrees with how much is missing."""
-    if day >= business_date(at):
-        raise DayNotOver(day=day.isoformat())
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(:day, 9))", day=day.isoformat())
-    seen = await one_day(tx, None, day, at=at, grace=grace)
-    if seen.closing:
-        raise DayClosedAlready(day=day.isoformat())
-    missing = len(seen.disagreements) + len(seen.pending)
-    if missing:
-        raise DayDisagrees(day=day.isoformat(), count=missing)
-    totals = seen.totals
-    closing = Closing(day, totals.sold, totals.captured, totals.refunded, totals.admitted, by, at)
-    await store.add_closing(tx, closing)
-    fact = DayClosed(
-        day=day,
-        sold=totals.sold,
-        captured=totals.captured,
-        refunded=totals.refunded,
-        admitted_count=totals.admitted,
-        closed_by=by,
-        closed_at=at,
-    )
-    await tx.publish(fact, subject=day.isoformat(), version=1, event_id=event_id, at=at)
-    return closing

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from kernel.money import ZERO, Yen, total
-from reconciliation.days.model import Day, DayRow
+from reconciliation.days.figures import DayRow
+from reconciliation.days.model import Day
 from reconciliation.days.wording import METHODS
 
 BAR_UNITS = 1000

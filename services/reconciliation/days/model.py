@@ -1,87 +1,17 @@
-"""A business day's figures: rows by facility and method, totals, and how a day stands."""
+"""A business day as accounting sees it, and how it stands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Literal
 
-from kernel.money import ZERO, Yen, total
-from kernel.refusals import Conflict, Invalid
+from kernel.refusals import Invalid
+from reconciliation.closing.model import Closing
+from reconciliation.days.figures import DayRow, Totals, totals_of
 from reconciliation.discrepancies.model import Discrepancy
 
 State = Literal["none", "agrees", "pending", "disagrees"]
-
-
-@dataclass(frozen=True, slots=True)
-class DayRow:
-    """The figures of one facility and method on one day. Sales are gross, refunds stand beside them."""
-
-    day: date
-    facility: str
-    method: str
-    sold: Yen
-    sold_count: int
-    captured: Yen
-    refunded: Yen
-    reversed: Yen
-    unallocated: Yen
-    admitted: int
-
-    @property
-    def net(self) -> Yen:
-        """What stays of all money that came in on the day, over-receipts included."""
-        return self.captured + self.unallocated - self.refunded - self.reversed
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """The figures of a whole day: yen, tickets, people."""
-
-    sold: Yen
-    sold_count: int
-    captured: Yen
-    refunded: Yen
-    reversed: Yen
-    unallocated: Yen
-    admitted: int
-
-    @property
-    def net(self) -> Yen:
-        """What stays of all money that came in on the day, over-receipts included."""
-        return self.captured + self.unallocated - self.refunded - self.reversed
-
-    def __bool__(self) -> bool:
-        return any(
-            (self.sold, self.sold_count, self.captured, self.refunded, self.reversed, self.unallocated, self.admitted)
-        )
-
-
-def totals_of(rows: Sequence[DayRow]) -> Totals:
-    """Add up rows."""
-    return Totals(
-        sold=total(row.sold for row in rows),
-        sold_count=sum(row.sold_count for row in rows),
-        captured=total(row.captured for row in rows),
-        refunded=total(row.refunded for row in rows),
-        reversed=total(row.reversed for row in rows),
-        unallocated=total(row.unallocated for row in rows),
-        admitted=sum(row.admitted for row in rows),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """A day's figures as they were when somebody closed it."""
-
-    day: date
-    sold: Yen
-    captured: Yen
-    refunded: Yen
-    admitted: int
-    closed_by: str
-    closed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +37,6 @@ class Day:
         if self.pending:
             return "pending"
         return "agrees" if self.totals else "none"
-
-
-def changed_since(closing: Closing, totals: Totals) -> Discrepancy | None:
-    """Return how a closed day differs from its closing, if it does."""
-    differences = (totals.sold - closing.sold, totals.captured - closing.captured, totals.refunded - closing.refunded)
-    amount = next((each for each in differences if each), ZERO)
-    if not amount and totals.admitted == closing.admitted:
-        return None
-    return Discrepancy("changed_after_closing", f"day:{closing.day}", "", "", amount, closing.closed_at)
-
-
-class DayNotOver(Conflict):
-    """The day still runs."""
-
-    slug = "day-not-over"
-    advice = "{day} is not over yet. Close it from the next morning on."
-
-
-class DayDisagrees(Conflict):
-    """Something is not explained yet."""
-
-    slug = "day-disagrees"
-    advice = "{day} cannot be closed: {count} things do not agree yet. Settle or explain each of them first."
-
-
-class DayClosedAlready(Conflict):
-    """Somebody closed it before."""
-
-    slug = "day-closed-already"
-    advice = "{day} was closed already. Later corrections belong to an open day."
 
 
 class TooManyDays(Invalid):

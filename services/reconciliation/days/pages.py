@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from kernel.access import Principal, Role
 from kernel.clock import business_date, new_id
 from kernel.money import Yen
-from kernel.refusals import Forbidden, Invalid, NotFound
+from kernel.refusals import Invalid, NotFound
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
@@ -172,24 +172,6 @@ async def find_order(number: str = "") -> Response:
     """Go to an order's story by its number."""
     wanted = number.strip()[:64]
     return RedirectResponse(f"/orders/{quote(wanted, safe='')}" if wanted else "/", status_code=SEE_OTHER)
-
-
-@router.post("/days/{day}/close")
-async def close_day(request: Request, day: date) -> Response:
-    """Close a day from its page."""
-
-    async def page(wiring: Wiring, _reader: Principal) -> Response:
-        SignIn.require_own_page(request)
-        principal = wiring.bookkeeper(request)
-        if scope_of(principal) is not None:
-            raise Forbidden
-        async with wiring.database.transaction(correlation_id.get()) as tx:
-            await actions.close(
-                tx, day, by=principal.name, at=wiring.clock.now(), grace=wiring.grace, event_id=new_id()
-            )
-        return RedirectResponse(f"/?day={day}", status_code=SEE_OTHER)
-
-    return await for_reader(request, page)
 
 
 @router.post("/discrepancies/{discrepancy_id}/resolve")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 from kernel.money import Yen
 from kernel.rows import Transaction
-from reconciliation.days.model import Closing, DayRow
+from reconciliation.days.figures import DayRow
 
 # Money is read from the index alone. Entrances carry no method and a reversed one no gate: the order knows the one,
 # the entrance undone the other.
@@ -71,30 +70,3 @@ async def rows(tx: Transaction, facilities: Sequence[str] | None, *, first: date
         )
         for row in answer
     ]
-
-
-def _closing(row: Any) -> Closing:
-    return Closing(
-        row.day, Yen(row.sold), Yen(row.captured), Yen(row.refunded), row.admitted_count, row.closed_by, row.closed_at
-    )
-
-
-async def closings(tx: Transaction, *, first: date, last: date) -> dict[date, Closing]:
-    """Return the closings of days."""
-    answer = await tx.execute("SELECT * FROM day_closings WHERE day BETWEEN :first AND :last", first=first, last=last)
-    return {row.day: _closing(row) for row in answer}
-
-
-async def add_closing(tx: Transaction, closing: Closing) -> None:
-    """Write a closing."""
-    await tx.execute(
-        "INSERT INTO day_closings (day, sold, captured, refunded, admitted_count, closed_by, closed_at) "
-        "VALUES (:day, :sold, :captured, :refunded, :admitted, :by, :at)",
-        day=closing.day,
-        sold=closing.sold.amount,
-        captured=closing.captured.amount,
-        refunded=closing.refunded.amount,
-        admitted=closing.admitted,
-        by=closing.closed_by,
-        at=closing.closed_at,
-    )

@@ -1,0 +1,1 @@
+"""Closing: the days, months and fiscal years after which only dated corrections change anything."""
