@@ -46,8 +46,12 @@ def test_a_refusal_has_a_status_a_slug_and_a_sentence(kind):
 
 
 def _messages(package):
-    with (SERVICES / package / ("web/words" if package == "kernel" else "words") / "ja.po").open("rb") as file:
-        return {message.id: message.string for message in read_po(file, locale="ja") if message.id}
+    folder = SERVICES / package / "web" if package == "kernel" else SERVICES / package
+    found = {}
+    for path in (folder / "words" / "ja.po", *sorted(folder.glob("*/words/ja.po"))):  # a slice may have its own
+        with path.open("rb") as file:
+            found |= {message.id: message.string for message in read_po(file, locale="ja") if message.id}
+    return found
 
 
 @pytest.mark.parametrize("kind", REFUSALS, ids=lambda kind: kind.__name__)
