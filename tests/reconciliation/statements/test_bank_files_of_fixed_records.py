@@ -106,7 +106,9 @@ def notices(draw):
             reference=draw(words(6)),
             booked=draw(days(first, last)),
             value=draw(st.none() | days(first, last)),
-            amount=draw(st.integers(0, 99_999_999_999 if layout == "b" else notice.AMOUNT_1_MAX).map(Yen)),
+            amount=draw(
+                st.integers(0, 199_999_999_999 if layout == "b" else notice.AMOUNT_1_MAX).map(Yen)  # B holds 12 digits
+            ),
             paper=draw(st.none() | st.integers(1, notice.AMOUNT_1_MAX).map(Yen)),
             payer_code=draw(words(10)),
             payer=draw(words(48)),
