@@ -37,7 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="examine the installation and say what to do")
 
     export = commands.add_parser("export", help="write one of the accounting exports to a file")
-    export.add_argument("format", help="such as daily_receipts_csv, daily_receipts_csv_cp932, daily_receipts_xlsx")
+    export.add_argument(
+        "format", help="such as daily_receipts_csv, monthly_receipts_xlsx; an unknown one says which there are"
+    )
     export.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
     export.add_argument("--to", dest="last", required=True, metavar="YYYY-MM-DD")
     export.add_argument("--facility", default=None, metavar="CODE")

@@ -90,7 +90,11 @@ async def morning(request: Request, day: str | None = None) -> Response:
             stake=display.at_stake(shown),
             problems=[_told(wiring, each, tag) for each in shown.disagreements],
             waiting=[_told(wiring, each, tag) for each in shown.pending],
-            formats=[(each.name, each.title_ja if tag == "ja" else each.title_en) for each in formats().values()],
+            formats=[
+                (each.name, f"{each.title.of(tag)} ({each.writing})")
+                for each in formats().values()
+                if each.report == "daily_receipts"
+            ],
             may_close=_may_close(principal, shown, today),
         )
 

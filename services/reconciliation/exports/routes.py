@@ -1,26 +1,52 @@
-"""Files for accounting: any format that a folder holds."""
+"""Files for accounting: any format that a folder holds, and the log of who fetched what."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
-from kernel.refusals import Forbidden
 from kernel.telemetry import correlation_id
-from reconciliation.days.model import require_range
-from reconciliation.days.names import name_of
-from reconciliation.days.wording import method_name
-from reconciliation.exports import store
-from reconciliation.exports.discovery import format_named
-from reconciliation.exports.model import table_of
+from reconciliation.exports import actions, store
+from reconciliation.exports.discovery import format_named, formats
+from reconciliation.exports.model import Made
 from reconciliation.wiring import scope_of, wiring_of
 
 router = APIRouter(tags=["exports"])
+
+PAGE_SIZE_MAX = 500
+
+
+class FormatOut(BaseModel):
+    """One format: its name for the address, what it is, how it is written."""
+
+    name: str
+    title_ja: str
+    title_en: str
+    writing: str
+    suffix: str
+    report: str | None
+
+
+@router.get("/v1/exports")
+async def export_formats(request: Request) -> list[FormatOut]:
+    """Return the formats that there are."""
+    scope = scope_of(wiring_of(request).reader(request))
+    return [
+        FormatOut(
+            name=each.name,
+            title_ja=each.title.ja,
+            title_en=each.title.en,
+            writing=each.writing,
+            suffix=each.suffix,
+            report=each.report or None,
+        )
+        for each in formats().values()
+        if scope is None or not each.everywhere
+    ]
 
 
 @router.get("/v1/exports/{format_name}", response_class=Response)
@@ -29,47 +55,75 @@ async def export(
     format_name: str,
     first: Annotated[date, Query(alias="from")],
     last: Annotated[date, Query(alias="to")],
-    facility: Annotated[str | None, Query(max_length=64)] = None,
+    facility: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
-    """Return a file of daily receipts; who fetched it is kept."""
+    """Return a file; who fetched it is kept. The same figures are the same bytes."""
     wiring = wiring_of(request)
     principal = wiring.reader(request)
     chosen = format_named(format_name)
-    require_range(first, last, days_max=wiring.settings.export_days_max)
-    scope = scope_of(principal)
-    if facility:
-        if not principal.may_see(facility):
-            raise Forbidden
-        scope = [facility]
-    names = await wiring.names.all()
-    words = wiring.pages.gettext_of("ja")
-    async with wiring.database.transaction(correlation_id.get()) as tx:
-        table = table_of(
-            await store.receipts(tx, scope, first=first, last=last),
-            first=first,
-            last=last,
-            facility_name=lambda code: name_of(names, code, "ja"),
-            method_name=lambda method: method_name(method, wiring.settings.methods, "ja", words),
-        )
-        body = await asyncio.to_thread(chosen.write, table)
-        await store.log_export(
-            tx,
-            by=principal.name,
-            format_name=chosen.name,
-            first=first,
-            last=last,
-            facility=facility or "",
-            sha256=hashlib.sha256(body).hexdigest(),
-            at=wiring.clock.now(),
-        )
-    place = f"_{facility}" if facility else ""
-    plain = f"{chosen.name}{place}_{first}_{last}.{chosen.suffix}".encode("ascii", "replace").decode().replace('"', "")
-    japanese = quote(f"{table.title}{place}_{first}_{last}.{chosen.suffix}")
+    return download(await actions.make(wiring, principal, chosen, first=first, last=last, facility=facility))
+
+
+def download(made: Made) -> Response:
+    """Return a file as an answer, named in Japanese."""
     return Response(
-        body,
-        media_type=chosen.media_type,
+        made.body,
+        media_type=made.format.media_type,
         headers={
-            "content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{japanese}",
+            "content-disposition": f'attachment; filename="{made.plain_file_name}"; '
+            f"filename*=UTF-8''{quote(made.file_name)}",
             "cache-control": "no-store",
+            "repr-digest": f"sha-256=:{made.digest}:",
         },
+    )
+
+
+class FetchedOut(BaseModel):
+    """One file that somebody fetched."""
+
+    position: int
+    at: datetime
+    fetched_by: str
+    format: str
+    first: date
+    last: date
+    facility: str | None
+    sha256: str
+    bytes_count: int
+
+
+class FetchedList(BaseModel):
+    """A page of fetched files, newest first."""
+
+    items: list[FetchedOut]
+    next_cursor: str | None
+
+
+@router.get("/v1/export-log")
+async def export_log(
+    request: Request,
+    cursor: Annotated[int | None, Query(ge=1)] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = 50,
+) -> FetchedList:
+    """Return who fetched which file, when, and its SHA-256."""
+    wiring = wiring_of(request)
+    scope = scope_of(wiring.reader(request))
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        found = await store.latest(tx, scope, before=cursor, limit=limit + 1)
+    return FetchedList(
+        items=[
+            FetchedOut(
+                position=each.position,
+                at=each.at,
+                fetched_by=each.by,
+                format=each.format,
+                first=each.first,
+                last=each.last,
+                facility=each.facility or None,
+                sha256=each.sha256,
+                bytes_count=each.bytes_count,
+            )
+            for each in found[:limit]
+        ],
+        next_cursor=str(found[limit - 1].position) if len(found) > limit else None,
     )

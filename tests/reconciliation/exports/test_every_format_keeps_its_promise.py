@@ -1,108 +1,86 @@
 """Every format that a folder holds writes its example as it lies there, and the same bytes each time."""
 
-import io
-import random
-from datetime import UTC, date, datetime
+import hashlib
+import os
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
-import openpyxl
-import pytest
-
 from kernel.access import Role
-from kernel.money import Yen
-from reconciliation import exports
+from kernel.web.pages import BUILT
+from reconciliation import exports, reports
 from reconciliation.exports.discovery import formats
-from reconciliation.exports.model import Receipts, Unmappable, table_of
-from support.ledger_data import order_story
+from support import example_books
 
-NAMES = {"hpam": "県立美術館〜本館−", "shukkeien": "縮景園", "risky": "=HYPERLINK(1)"}
-
-
-def receipts(facility, gross, refunded=0, unallocated=0):
-    return Receipts(
-        date(2026, 11, 24), facility, "一般会計・使用料", "hiroshima", "stripe_card", 10, 3,
-        Yen(gross), Yen(unallocated), Yen(refunded), Yen(0),
-    )  # fmt: skip
+ADDRESS = f"from={example_books.FIRST}&to={example_books.LAST}"
 
 
-def example(names=NAMES):
-    rows = [
-        receipts("hpam", 12_340),
-        receipts("risky", 500, refunded=1_500),
-        receipts("shukkeien", 700, unallocated=350),
-    ]
-    return table_of(
-        rows,
-        first=date(2026, 11, 1),
-        last=date(2026, 11, 30),
-        facility_name=lambda code: names[code],
-        method_name=lambda _: "クレジットカード",
-    )
+def example_of(chosen):
+    folder = Path(reports.__path__[0]) / chosen.report if chosen.report else Path(exports.__path__[0]) / chosen.name
+    return folder / "example" / f"{chosen.name}.{chosen.suffix}"
 
 
-@pytest.mark.parametrize("name", sorted(formats()))
-def test_the_example_in_the_folder_is_what_is_written(name):
-    chosen = formats()[name]
-    folder = Path(exports.__path__[0]) / name / "example"
-    assert (folder / f"example.{chosen.suffix}").read_bytes() == chosen.write(example())
+async def test_the_example_in_each_folder_is_what_is_written_twice(example, web):
+    assert (BUILT / "fonts").is_dir(), "Run 'make web' first: the PDFs need its font."
+    token, differing = example.token(Role.ACCOUNTING), []
+    for name, chosen in formats().items():
+        first, second = [await web.get(f"/v1/exports/{name}?{ADDRESS}", headers=token) for _ in range(2)]
+        assert first.status_code == 200, (name, first.text)
+        assert first.content == second.content, name
+        file = example_of(chosen)
+        if os.environ.get("MOMIJI_WRITE_EXAMPLES"):
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(first.content)
+        if not file.exists() or file.read_bytes() != first.content:
+            differing.append(name)
+    assert not differing, "Look at what changed, then write the examples anew with MOMIJI_WRITE_EXAMPLES=1."
 
 
-@pytest.mark.parametrize("name", sorted(formats()))
-def test_an_empty_range_is_a_file_too(name):
-    empty = table_of([], first=date(2026, 1, 1), last=date(2026, 1, 2), facility_name=str, method_name=str)
-    assert formats()[name].write(empty)
+async def test_an_empty_range_is_a_file_of_every_format_too(books, web):
+    for name in formats():
+        answer = await web.get(
+            f"/v1/exports/{name}?from=2026-01-01&to=2026-01-02", headers=books.token(Role.ACCOUNTING)
+        )
+        assert answer.status_code == 200, (name, answer.text)
 
 
-@pytest.mark.parametrize(
-    ("name", "encoding"), [("daily_receipts_csv", "utf-8-sig"), ("daily_receipts_csv_cp932", "cp932")]
-)
-def test_a_csv_ends_its_lines_guards_its_text_and_leaves_amounts(name, encoding):
-    text = formats()[name].write(example()).decode(encoding)
-    assert text.count("\r\n") == text.count("\n") == 4
-    assert ",'=HYPERLINK(1)," in text
-    assert text.splitlines()[2].endswith(",-1000")
+async def test_a_file_is_named_in_japanese_and_logged_with_who_has_it(example, web):
+    answer = await web.get(f"/v1/exports/daily_receipts_csv?{ADDRESS}", headers=example.token(Role.ACCOUNTING))
+    assert unquote(answer.headers["content-disposition"].split("UTF-8''")[1]) == "収納日計表_2026-11-01_2026-11-30.csv"
+    log = await web.get("/v1/export-log", headers=example.token(Role.AUDITOR))
+    [line] = log.json()["items"]
+    assert (line["format"], line["fetched_by"]) == ("daily_receipts_csv", "test-accounting")
+    assert line["sha256"] == hashlib.sha256(answer.content).hexdigest()
+    assert line["bytes_count"] == len(answer.content)
 
 
-def test_cp932_maps_look_alikes_and_names_what_it_cannot_write():
-    written = formats()["daily_receipts_csv_cp932"].write(example())
-    assert "県立美術館\uff5e本館\uff0d".encode("cp932") in written
-    with pytest.raises(Unmappable) as refused:
-        formats()["daily_receipts_csv_cp932"].write(example(NAMES | {"risky": "𠮷野"}))
-    assert refused.value.fields["row"] == 2
-    assert refused.value.fields["column"] == "施設名"
+async def test_facility_staff_get_their_own_facilities_only(example, web):
+    token = example.token(Role.FACILITY, "shukkeien")
+    other = await web.get(f"/v1/exports/daily_receipts_csv?{ADDRESS}&facility=hpam", headers=token)
+    assert other.status_code == 403
+    own = await web.get(f"/v1/exports/daily_receipts_csv?{ADDRESS}", headers=token)
+    assert {line.split(",")[2] for line in own.text.splitlines()[1:]} == {"shukkeien"}
 
 
-def test_a_workbook_holds_numbers_dates_and_sums_that_follow_a_filter():
-    written = formats()["daily_receipts_xlsx"].write(example())
-    sheet = openpyxl.load_workbook(io.BytesIO(written)).active
-    kept = openpyxl.load_workbook(io.BytesIO(written), data_only=True).active
-    assert sheet["A5"].value == datetime(2026, 11, 24)  # noqa: DTZ001 - a workbook knows no offset
-    assert sheet["B5"].value == "令和8年11月24日"
-    assert (sheet["J5"].value, sheet["J8"].value, kept["J8"].value) == (12_340, "=SUBTOTAL(109,J5:J7)", 13_540)
-    assert (sheet.freeze_panes, sheet.print_title_rows, sheet.page_setup.orientation) == ("A5", "$1:$4", "landscape")
-    assert (sheet.page_setup.paperSize, sheet.page_setup.fitToHeight) == (9, 0)
-
-
-@pytest.mark.parametrize("name", sorted(formats()))
-async def test_a_file_is_fetched_named_in_japanese_and_logged(books, web, name):
-    told = order_story(random.Random(1), datetime(2026, 11, 24, 1, 0, tzinfo=UTC), end="admitted", place="hpam")
-    await books.take(told.events)
-    address = f"/v1/exports/{name}?from=2026-11-01&to=2026-11-30"
-    first, second = [await web.get(address, headers=books.token(Role.ACCOUNTING)) for _ in range(2)]
-    assert first.status_code == 200, first.text
-    assert first.content == second.content
-    assert unquote(first.headers["content-disposition"].split("UTF-8''")[1]).startswith("収納日計表_2026-11-01")
-    async with books.wiring.database.transaction("test") as tx:
-        assert (await tx.execute("SELECT count(*) FROM export_log WHERE format = :name", name=name)).scalar_one() == 2
-
-
-async def test_nobody_fetches_another_facilitys_file(books, web):
-    address = "/v1/exports/daily_receipts_csv?from=2026-11-01&to=2026-11-30&facility=hpam"
-    assert (await web.get(address, headers=books.token(Role.FACILITY, "shukkeien"))).status_code == 403
+async def test_the_log_shows_facility_staff_what_is_theirs(example, web):
+    token = example.token(Role.FACILITY, "shukkeien")
+    await web.get(f"/v1/exports/daily_receipts_csv?{ADDRESS}", headers=example.token(Role.ACCOUNTING))
+    await web.get(f"/v1/exports/daily_receipts_csv?{ADDRESS}", headers=token)
+    seen = await web.get("/v1/export-log", headers=token)
+    assert [each["fetched_by"] for each in seen.json()["items"]] == ["test-facility"]
 
 
 async def test_an_unknown_format_says_which_there_are(books, web):
     answer = await web.get("/v1/exports/pdf?from=2026-11-01&to=2026-11-30", headers=books.token(Role.ACCOUNTING))
     assert answer.status_code == 404
     assert "daily_receipts_xlsx" in answer.json()["detail"]
+
+
+async def test_a_range_the_wrong_way_round_is_refused(books, web):
+    address = f"/v1/exports/daily_receipts_csv?from={date(2026, 11, 2)}&to={date(2026, 11, 1)}"
+    assert (await web.get(address, headers=books.token(Role.ACCOUNTING))).status_code == 422
+
+
+async def test_the_names_in_a_file_stay_when_ticketing_does_not_answer(example, web):
+    answer = await web.get(f"/v1/exports/daily_receipts_csv?{ADDRESS}", headers=example.token(Role.ACCOUNTING))
+    assert "もみのき森林公園" in answer.text

@@ -1,0 +1,68 @@
+"""Making a file of figures, for somebody, and writing down that they fetched it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Any
+
+from kernel.access import Principal
+from kernel.refusals import Forbidden
+from kernel.rows import Transaction
+from kernel.telemetry import correlation_id
+from reconciliation.days.model import require_range
+from reconciliation.exports import store
+from reconciliation.exports.model import Format, Made
+from reconciliation.reports.model import Asked
+from reconciliation.reports.names import names
+from reconciliation.wiring import Wiring, scope_of
+
+# All that a document says is of one moment, whatever is booked meanwhile.
+READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+async def asked(
+    wiring: Wiring, principal: Principal, *, first: date, last: date, facility: str, everywhere: bool, tag: str
+) -> Asked:
+    """Return what somebody may read of what they ask; raise TooManyDays or Forbidden."""
+    require_range(first, last, days_max=wiring.settings.export_days_max)
+    scope = scope_of(principal)
+    if everywhere and scope is not None:
+        raise Forbidden
+    if facility and not everywhere:
+        principal.require_facility(facility)
+        scope = [facility]
+    return Asked(first, last, None if scope is None else tuple(scope), await names(wiring, tag))
+
+
+async def read_only(tx: Transaction) -> None:
+    """Let a transaction see one moment and change nothing; its first statement."""
+    await tx.execute(READ_ONLY)
+
+
+async def make(
+    wiring: Wiring, principal: Principal, chosen: Format[Any], *, first: date, last: date, facility: str
+) -> Made:
+    """Make a file, and write down who has it. Raises the refusals of `asked` and those of the format."""
+    facility = "" if chosen.everywhere else facility
+    wish = await asked(
+        wiring, principal, first=first, last=last, facility=facility, everywhere=chosen.everywhere, tag="ja"
+    )
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        await read_only(tx)
+        write = await chosen.read(tx, wish)
+    body = await write()
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        fetched = await store.log_export(
+            tx,
+            by=principal.name,
+            format_name=chosen.name,
+            first=first,
+            last=last,
+            facility=facility,
+            facilities=wish.facilities,
+            sha256=hashlib.sha256(body).hexdigest(),
+            bytes_count=len(body),
+            at=wiring.clock.now(),
+        )
+    return Made(chosen, body, fetched)
