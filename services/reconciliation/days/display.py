@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from kernel.money import ZERO, Yen, total
 from reconciliation.days.figures import DayRow
-from reconciliation.days.model import Day
+from reconciliation.days.model import CalendarDay, Day
 from reconciliation.days.wording import METHODS
 
 BAR_UNITS = 1000
@@ -77,12 +77,12 @@ def month_of(day: date) -> tuple[date, date]:
     return day.replace(day=1), day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
-def weeks_of(days: Sequence[Day]) -> list[list[Day | None]]:
+def weeks_of(days: Sequence[CalendarDay]) -> list[list[CalendarDay | None]]:
     """Return a month's days in weeks that begin on Sunday, as Japanese calendars do."""
     if not days:
         return []
     lead = (days[0].date.weekday() + 1) % 7
-    cells: list[Day | None] = [*([None] * lead), *days]
+    cells: list[CalendarDay | None] = [*([None] * lead), *days]
     cells += [None] * (-len(cells) % 7)
     return [cells[start : start + 7] for start in range(0, len(cells), 7)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from kernel.money import Yen, total
 
@@ -75,3 +76,6 @@ def totals_of(rows: Sequence[DayRow | Totals]) -> Totals:
         unallocated=total(row.unallocated for row in rows),
         admitted=sum(row.admitted for row in rows),
     )
+
+
+NOTHING: Final = totals_of(())

@@ -8,26 +8,21 @@ from typing import Literal
 
 from kernel.refusals import Invalid
 from reconciliation.closing.model import Closing
-from reconciliation.days.figures import DayRow, Totals, totals_of
+from reconciliation.days.figures import DayRow, Totals
 from reconciliation.discrepancies.model import Discrepancy
 
 State = Literal["none", "agrees", "pending", "disagrees"]
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """One business day as accounting sees it."""
+class CalendarDay:
+    """One business day, summed up."""
 
     date: date
-    rows: tuple[DayRow, ...]
+    totals: Totals
     disagreements: tuple[Discrepancy, ...]
     pending: tuple[Discrepancy, ...]
     closing: Closing | None
-
-    @property
-    def totals(self) -> Totals:
-        """The sums of the rows."""
-        return totals_of(self.rows)
 
     @property
     def state(self) -> State:
@@ -37,6 +32,13 @@ class Day:
         if self.pending:
             return "pending"
         return "agrees" if self.totals else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Day(CalendarDay):
+    """One business day as accounting sees it, by facility and method."""
+
+    rows: tuple[DayRow, ...]
 
 
 class TooManyDays(Invalid):

@@ -65,10 +65,9 @@ async def morning(request: Request, day: str | None = None) -> Response:
         first, last = display.month_of(chosen)
         names = await wiring.names.all()
         async with wiring.database.transaction(correlation_id.get()) as tx:
-            month = await actions.days(
-                tx, scope_of(principal), first=first, last=last, at=wiring.clock.now(), grace=wiring.grace
-            )
-        shown = next(each for each in month if each.date == chosen)
+            scope, at = scope_of(principal), wiring.clock.now()
+            shown = await actions.one_day(tx, scope, chosen, at=at, grace=wiring.grace)
+            month = await actions.calendar(tx, scope, first=first, last=last, at=at, grace=wiring.grace)
         tag = language_of(request).tag
         before, after = display.neighbours(chosen)
         return wiring.pages.render(

@@ -111,7 +111,7 @@ async def many_days(
     scope = scope_of(wiring.reader(request))
     require_range(first, last, days_max=DAYS_MAX)
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        found = await actions.days(tx, scope, first=first, last=last, at=wiring.clock.now(), grace=wiring.grace)
+        found = await actions.calendar(tx, scope, first=first, last=last, at=wiring.clock.now(), grace=wiring.grace)
     return DaysOut(
         items=[
             DaySummary(
