@@ -45,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--facility", default=None, metavar="CODE")
     export.add_argument("--output", default=None, metavar="FILE", help="default: the name that the service gives")
 
+    replay = commands.add_parser("replay", help="make the ledger again from the stream and say whether it is the same")
+    replay.add_argument("--swap", action="store_true", help="put right what differs in the serving ledger, at once")
+    replay.add_argument("--keep", action="store_true", help="leave the replayed ledger in the schema 'replay'")
+
     backup = commands.add_parser("backup", help="write databases, secrets and facilities to one archive")
     backup.add_argument("file", help="such as momiji-2026-11-23.tar.gz; must not exist")
 
@@ -108,6 +112,10 @@ def _run(chosen: argparse.Namespace) -> int:
             from console.exporting import export
 
             return export(os.environ, chosen)
+        case "replay":
+            from console.replaying import replay
+
+            return replay(os.environ, swap=chosen.swap, keep=chosen.keep)
         case "backup":
             from console.backup import backup
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,9 +18,12 @@ from kernel.stream.protocol import (
     PARTITION_COUNT,
     RECORD_BYTES_MAX,
     Delivered,
+    Extent,
+    Place,
     Record,
     RecordTooLargeError,
     StreamError,
+    complete,
     partition_of,
     size_of,
 )
@@ -110,6 +113,23 @@ class KafkaStream:
     def subscribe(self, topics: Sequence[str], *, group: str) -> KafkaSubscription:
         """Join a group; what cannot be reached now is reached by a later poll."""
         return KafkaSubscription(self._bootstrap, topics, group, self._session_timeout_ms)
+
+    def extents(self, topics: Sequence[str]) -> Mapping[Place, Extent]:
+        """Return what each partition holds now."""
+        try:
+            consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, request_timeout_ms=BLOCK_MS_MAX, **REACH)
+            try:
+                places = [
+                    TopicPartition(topic, number)
+                    for topic in topics
+                    for number in consumer.partitions_for_topic(topic) or ()
+                ]
+                firsts, nexts = consumer.beginning_offsets(places), consumer.end_offsets(places)
+            finally:
+                consumer.close(autocommit=False, timeout_ms=CLOSE_SECONDS_MAX * 1000)
+        except (KafkaError, OSError) as problem:
+            raise StreamError("Kafka does not say what it holds; try again.") from problem
+        return complete({(at.topic, at.partition): Extent(firsts[at], nexts[at]) for at in places}, topics)
 
     def ping(self) -> None:
         """Return if a broker answers."""

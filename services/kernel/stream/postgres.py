@@ -12,7 +12,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
@@ -24,9 +24,12 @@ from kernel.stream.protocol import (
     PARTITION_COUNT,
     RECORD_BYTES_MAX,
     Delivered,
+    Extent,
+    Place,
     Record,
     RecordTooLargeError,
     StreamError,
+    complete,
     partition_of,
     size_of,
 )
@@ -189,6 +192,19 @@ class PostgresStream:
         """Join a group."""
         return PostgresSubscription(self._url, topics, group)
 
+    def extents(self, topics: Sequence[str]) -> Mapping[Place, Extent]:
+        """Return what each partition holds now."""
+        try:
+            with _connect(self._url) as connection:
+                rows = connection.execute(
+                    "SELECT topic, p, coalesce((SELECT min(o) FROM rec WHERE rec.topic = part.topic "
+                    "AND rec.p = part.p), next), next FROM part WHERE topic = ANY(%s)",
+                    (list(topics),),
+                ).fetchall()
+        except psycopg.Error as problem:
+            raise StreamError("The stream's database does not say what it holds; try again.") from problem
+        return complete({(topic, p): Extent(first, after) for topic, p, first, after in rows}, topics)
+
     def ping(self) -> None:
         """Return if the database answers."""
         _connect(self._url).close()
@@ -200,9 +216,6 @@ class PostgresStream:
                 with suppress(psycopg.Error):
                     self._publisher.close()
                 self._publisher = None
-
-
-Place = tuple[str, int]
 
 
 class PostgresSubscription:

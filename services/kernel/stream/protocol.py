@@ -52,6 +52,17 @@ class Delivered:
     body: bytes
 
 
+Place = tuple[str, int]  # A topic and one of its partitions.
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a partition holds: the first offset that is still there, and the one that its next event will have."""
+
+    first: int
+    next: int
+
+
 class StreamError(Exception):
     """The stream did not take or give the events: nothing is lost, try again."""
 
@@ -98,6 +109,10 @@ class EventStream(Protocol):
         """Join a group; a new group starts at the earliest event."""
         ...
 
+    def extents(self, topics: Sequence[str]) -> Mapping[Place, Extent]:
+        """Return what each partition holds now; raise StreamError if a topic is not there."""
+        ...
+
     def ping(self) -> None:
         """Return if the stream answers; raise StreamError otherwise."""
         ...
@@ -111,3 +126,11 @@ def size_of(record: Record) -> int:
     """Return how many bytes a record takes on the wire, headers and key included."""
     headers = sum(len(name.encode()) + len(value.encode()) for name, value in record.headers.items())
     return len(record.body) + len(record.key.encode()) + headers
+
+
+def complete(found: Mapping[Place, Extent], topics: Sequence[str]) -> Mapping[Place, Extent]:
+    """Return extents if each topic has all its partitions; raise StreamError otherwise."""
+    lacking = sorted({topic for topic in topics for p in range(PARTITION_COUNT) if (topic, p) not in found})
+    if lacking:
+        raise StreamError(f"One of these topics is not there: {', '.join(lacking)}. Run 'momiji migrate'.")
+    return found

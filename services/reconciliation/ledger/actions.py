@@ -1,8 +1,8 @@
-"""Keeping facts, and making everything that follows from them once more."""
+"""Keeping facts, and booking what they mean."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from kernel.contracts import Envelope
 from kernel.rows import Transaction
@@ -19,27 +19,10 @@ async def record(tx: Transaction, event: Envelope) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """How a replay ended: the ledger's digest before and after, over so many facts."""
-
-    facts_count: int
-    digest_before: str
-    digest_after: str
-
-    @property
-    def identical(self) -> bool:
-        """Tell whether the books were what the facts say."""
-        return self.digest_before == self.digest_after
-
-
-async def replay(tx: Transaction) -> Replayed:
-    """Make entries and positions again from the facts alone."""
-    before = await store.digest(tx)
-    await store.forget_what_follows(tx)
-    count = 0
-    async for portion in store.all_facts(tx):
-        for kept in portion:
-            await store.book(tx, kept.event_id, meaning_of(kept.fact, version=kept.version, at=kept.occurred_at))
-            count += 1
-    return Replayed(count, before, await store.digest(tx))
+async def record_all(tx: Transaction, events: Sequence[Envelope]) -> int:
+    """Keep many facts and book what they mean; return how many the ledger did not have."""
+    told = [(event, meaning_of(event.fact, version=event.aggregate_version, at=event.time)) for event in events]
+    new = await store.keep_facts(tx, told) if told else set()
+    fresh = {event.id: (event.id, meaning) for event, meaning in told if event.id in new}  # each once
+    await store.book_all(tx, list(fresh.values()))
+    return len(fresh)

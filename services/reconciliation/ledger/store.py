@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -60,7 +60,6 @@ ENTRY_COLUMNS = (
     "quantity",
     "amount",
 )
-BATCH_FACTS_MAX = 1_000
 
 _INSERT_FACT = """
 INSERT INTO facts (event_id, type, source, subject, aggregate_version, occurred_at, correlation_id, business_date,
@@ -101,13 +100,41 @@ INSERT INTO claims (id, kind, method, attempt_id, charge_id, order_id, facility,
 VALUES (:id, :kind, :method, :attempt_id, :charge_id, :order_id, :facility, :amount, :business_date)
 """
 
+_INSERT_FACTS = """
+INSERT INTO facts (event_id, type, source, subject, aggregate_version, occurred_at, correlation_id, business_date,
+                   order_id, payload)
+SELECT f.event_id, f.type, f.source, f.subject, f.version, f.occurred_at, f.correlation_id, f.business_date,
+       f.order_id, f.payload
+FROM json_to_recordset(CAST(:facts AS json)) AS f (event_id uuid, type text, source text, subject text,
+    version integer, occurred_at timestamptz, correlation_id text, business_date date, order_id text, payload jsonb)
+ORDER BY f.event_id ON CONFLICT (event_id) DO NOTHING RETURNING event_id
+"""
+
 _FACT_SQL, _ENTRY_SQL = text(_INSERT_FACT), text(_INSERT_ENTRY)
-_MERGE_SQL, _TICKET_SQL = text(_MERGE), text(_MERGE_TICKET)  # parsed once: this is the consumer's every step
+_MERGE_SQL, _TICKET_SQL, _CLAIM_SQL = (
+    text(_MERGE),
+    text(_MERGE_TICKET),
+    text(_INSERT_CLAIM),
+)  # parsed once: this is the consumer's every step
 
 
 async def keep_fact(tx: Transaction, event: Envelope, meaning: Meaning) -> bool:
     """Write the fact; return False if the ledger has it already."""
-    row = {
+    written = await tx.session.execute(_FACT_SQL, _fact_row(event, meaning) | {"payload": event.fact.model_dump_json()})
+    return written.scalar_one_or_none() is not None
+
+
+async def keep_facts(tx: Transaction, told: Sequence[tuple[Envelope, Meaning]]) -> set[UUID]:
+    """Write many facts at once; return the ids of those that the ledger did not have."""
+    rows = ",".join(
+        f'{json.dumps(_fact_row(event, meaning), default=str)[:-1]}, "payload": {event.fact.model_dump_json()}}}'
+        for event, meaning in told
+    )
+    return set((await tx.execute(_INSERT_FACTS, facts=f"[{rows}]")).scalars())
+
+
+def _fact_row(event: Envelope, meaning: Meaning) -> dict[str, Any]:
+    return {
         "event_id": event.id,
         "type": event.type,
         "source": event.source,
@@ -117,23 +144,26 @@ async def keep_fact(tx: Transaction, event: Envelope, meaning: Meaning) -> bool:
         "correlation_id": event.correlation_id,
         "business_date": meaning.business_date,
         "order_id": meaning.order_id,
-        "payload": event.fact.model_dump_json(),
     }
-    written = await tx.session.execute(_FACT_SQL, row)
-    return written.scalar_one_or_none() is not None
 
 
 async def book(tx: Transaction, event_id: UUID, meaning: Meaning) -> None:
     """Write what a fact means."""
-    rows = [_entry_row(event_id, position, entry) for position, entry in enumerate(meaning.entries)]
-    if rows:
-        await tx.session.execute(_ENTRY_SQL, rows)
-    if meaning.change is not None:
-        await tx.session.execute(_MERGE_SQL, _position_row(meaning.change))
-    if meaning.ticket is not None:
-        await tx.session.execute(_TICKET_SQL, _ticket_row(meaning.ticket))
-    if meaning.claim is not None:
-        await tx.session.execute(_INSERT_CLAIM, _claim_row(event_id, meaning.claim))
+    await book_all(tx, [(event_id, meaning)])
+
+
+async def book_all(tx: Transaction, told: Sequence[tuple[UUID, Meaning]]) -> None:
+    """Write what facts mean: a statement for each kind of row, however many facts there are."""
+    for statement, rows in (
+        (_ENTRY_SQL, [_entry_row(id_, n, entry) for id_, meaning in told for n, entry in enumerate(meaning.entries)]),
+        (_MERGE_SQL, [_position_row(meaning.change) for _, meaning in told if meaning.change is not None]),
+        (_TICKET_SQL, [_ticket_row(meaning.ticket) for _, meaning in told if meaning.ticket is not None]),
+        (_CLAIM_SQL, [_claim_row(id_, meaning.claim) for id_, meaning in told if meaning.claim is not None]),
+    ):
+        if len(rows) == 1:
+            await tx.session.execute(statement, rows[0])
+        elif rows:
+            await tx.session.execute(statement, rows)
 
 
 def _entry_row(event_id: UUID, position: int, entry: Entry) -> dict[str, Any]:
@@ -174,23 +204,6 @@ def _kept(row: Any) -> KeptFact:
     return KeptFact(row.event_id, row.type, row.aggregate_version, row.occurred_at, fact)
 
 
-async def all_facts(tx: Transaction) -> AsyncIterator[Sequence[KeptFact]]:
-    """Yield all facts in portions, by id."""
-    last = UUID(int=0)
-    while True:
-        answer = await tx.execute(
-            "SELECT event_id, type, aggregate_version, occurred_at, payload FROM facts WHERE event_id > :last "
-            "ORDER BY event_id LIMIT :limit",
-            last=last,
-            limit=BATCH_FACTS_MAX,
-        )
-        portion = [_kept(row) for row in answer]
-        if not portion:
-            return
-        yield portion
-        last = portion[-1].event_id
-
-
 async def facts_of_order(tx: Transaction, order_id: str, *, limit: int) -> list[KeptFact]:
     """Return an order's facts, oldest first."""
     answer = await tx.execute(
@@ -200,13 +213,6 @@ async def facts_of_order(tx: Transaction, order_id: str, *, limit: int) -> list[
         limit=limit,
     )
     return [_kept(row) for row in answer]
-
-
-async def forget_what_follows(tx: Transaction) -> None:
-    """Remove everything that follows from the facts, while nobody else writes."""
-    await tx.execute("LOCK TABLE facts, entries, order_positions, ticket_positions, claims IN EXCLUSIVE MODE")
-    for table in ("entries", "order_positions", "ticket_positions", "claims"):
-        await tx.execute(f"DELETE FROM {table}")
 
 
 async def digest(tx: Transaction) -> str:

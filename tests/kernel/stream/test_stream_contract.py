@@ -129,6 +129,20 @@ def test_rewinding_gives_the_same_events_again(stream, topic):
     subscription.close()
 
 
+def test_a_stream_says_what_it_holds(stream, topic):
+    stream.publish([record(topic, "k", number) for number in range(5)])
+    held = stream.extents([topic])
+    assert set(held) == {(topic, number) for number in range(PARTITION_COUNT)}
+    assert {place: (extent.first, extent.next) for place, extent in held.items() if extent.next} == {
+        (topic, partition_of("k")): (0, 5)
+    }
+
+
+def test_a_topic_that_is_not_there_is_said_by_name(stream, topic):
+    with pytest.raises(StreamError, match="no-such"):
+        stream.extents([topic, "no-such.events.v1"])
+
+
 def test_two_groups_each_get_everything(stream, topic):
     stream.publish([record(topic, f"k{number}", number) for number in range(20)])
     for group in ("one", "two"):

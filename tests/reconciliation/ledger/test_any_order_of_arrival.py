@@ -1,4 +1,4 @@
-"""Whatever order events arrive in, and however often, the books are the same; and they follow from the facts alone."""
+"""Whatever order events arrive in, and however often, the books are the same."""
 
 import asyncio
 import random
@@ -53,19 +53,13 @@ async def test_the_books_are_the_same_for_any_order_of_arrival(books):
     await asyncio.to_thread(same)
 
 
-async def test_replaying_the_facts_gives_the_same_books(books):
-    await books.take(real_events())
+async def test_many_at_once_are_booked_as_one_after_the_other(books):
+    events = real_events()
+    expected = await digest_of(books, events)
     async with books.wiring.database.transaction("test") as tx:
-        replayed = await actions.replay(tx)
-    assert replayed.facts_count == len(real_events())
-    assert replayed.identical
-
-
-async def test_a_replay_notices_books_that_were_tampered_with(books):
-    await books.take(real_events())
-    async with books.wiring.database.transaction("test") as tx:
-        await tx.execute("UPDATE entries SET amount = amount + 1 WHERE kind = 'sold' AND amount > 0")
-        assert not (await actions.replay(tx)).identical
+        assert await actions.record_all(tx, [*events[:20], *events[:7]]) == 20
+        assert await actions.record_all(tx, [*events[5:], *events]) == len(events) - 20
+        assert await store.digest(tx) == expected
 
 
 @pytest.mark.parametrize("statement", ["UPDATE facts SET type = 'x'", "DELETE FROM facts", "TRUNCATE facts CASCADE"])

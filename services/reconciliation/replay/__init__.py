@@ -1,0 +1,1 @@
+"""Replay: the ledger once more from the stream, beside the one that serves, and whether both are the same."""
