@@ -104,6 +104,7 @@ class Installation:
         self.staff_file = home / "staff.json"
         self.sign_ins = home / "sign-ins.txt"
         self.facilities_file = home / "facilities.json"
+        self.statements = home / "statements"
         self._state = home / "running.json"
         self._lock: IO[str] | None = None
 
@@ -139,7 +140,7 @@ class Installation:
         os.umask(0o077)
         # PostgreSQL runs under a user of its own when we are root, and must be able to pass through.
         self.home.chmod(0o711)
-        for folder in (self.logs, self.secrets, self.trusted):
+        for folder in (self.logs, self.secrets, self.trusted, self.statements):
             folder.mkdir(parents=True, exist_ok=True)
         self._key_pair(self.staff_key, "staff")
         for service in SERVICES:
@@ -218,6 +219,8 @@ class Installation:
             told["MOMIJI_STRIPE_API_BASE"] = f"{running.url('sandbox')}/stripe"
             told["MOMIJI_PAYPAY_BASE_URL"] = f"{running.url('sandbox')}/paypay"
             told["MOMIJI_KOMOJU_BASE_URL"] = f"{running.url('sandbox')}/komoju/api/v1"
+        if service == "reconciliation":
+            told["MOMIJI_STATEMENTS_FOLDER"] = str(self.statements)
         if service == "sandbox":
             told["MOMIJI_SANDBOX_HOST"] = running.host
             told["MOMIJI_SANDBOX_JOURNAL_FILE"] = str(self.home / "sandbox" / "journal.jsonl")

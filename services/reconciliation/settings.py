@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from kernel.settings import Settings
@@ -28,3 +31,7 @@ class ReconciliationSettings(Settings):
     agreement_grace_seconds: int = Field(default=300, ge=0, le=86_400)  # events of one order may be this far apart
     facility_names_seconds: int = Field(default=300, ge=1, le=86_400)  # how long names of facilities are kept
     export_days_max: int = Field(default=400, ge=1, le=3_700)
+
+    statements_folder: Path | None = None  # what is dropped there is taken as a statement; without one, nothing is
+    statements_folder_quiet_seconds: float = Field(default=10.0, ge=0.5, le=86_400)  # so long a file must not change
+    statements_folder_complete: Literal["quiet", "marker"] = "quiet"  # marker: FILE.done must lie beside FILE

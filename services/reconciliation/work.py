@@ -1,4 +1,4 @@
-"""Reconciliation's other side: the ledger reads what the others publish, statements are matched, the relay sends."""
+"""Reconciliation's other side: the ledger reads, statements are matched, the folder is watched, the relay sends."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kernel.relay import Relay
 from kernel.settings import Settings
 from kernel.stream import open_stream
 from kernel.stream.protocol import topic_of
+from reconciliation.drops import actions as drops
 from reconciliation.ledger import consumers as ledger_consumers
 from reconciliation.matching import consumers as matching_consumers
 from reconciliation.settings import ReconciliationSettings
@@ -33,6 +34,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             for each in consumers:
                 runner = ConsumerRunner(each, database=wired.database, stream=wired.stream, clock=wired.clock)
                 group.create_task(runner.run(stop))
+            group.create_task(drops.watch(wired, stop))
     finally:
         await asyncio.to_thread(relay.stop)
         wired.stream.close()

@@ -7,6 +7,7 @@ from babel.messages.pofile import read_po
 
 from reconciliation.days.wording import FACTS, KINDS, METHODS
 from reconciliation.discrepancies.model import EXPLANATIONS
+from reconciliation.drops import actions as drops
 from reconciliation.staff.places import PLACES
 from reconciliation.statements import camt, tabular, zengin_notice, zengin_records, zengin_statement
 from reconciliation.statements import pages as statement_pages
@@ -26,6 +27,7 @@ def said_in_python():
     yield from (word for table in (METHODS, FACTS, KINDS) for word in table.values())
     yield from (sentence for pair in EXPLANATIONS.values() for sentence in pair)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
+    yield from (*drops.NOTES, *statement_pages.SENDERS.values())
     yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)
     yield from (*zengin_records.EXPECTATIONS, *tabular.EXPECTATIONS)
     for file in SERVICE.rglob("*.py"):

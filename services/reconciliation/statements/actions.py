@@ -25,6 +25,7 @@ from reconciliation.statements.model import (
     StatementFile,
     Way,
 )
+from reconciliation.statements.refused import RefusedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,12 @@ async def take(
             await store.add_pieces(tx, file_id, upload.path)
             await tx.publish(_ingested(file), subject=file_id, version=1, event_id=event_id, at=at)
     return file, True
+
+
+async def refuse(database: Database, refused: RefusedFile, *, correlation_id: str) -> None:
+    """Write down that a file was not taken, and why; the same id again changes nothing."""
+    async with database.transaction(correlation_id) as tx:
+        await store.add_refused(tx, refused)
 
 
 def _read(chosen: Format, upload: Upload, scratch: Path, file_id: UUID, received: date) -> _Read:

@@ -12,7 +12,7 @@ from kernel.money import Yen, total
 from kernel.refusals import Conflict, Invalid, NotFound, Words
 from reconciliation.statements.columns import Columns
 
-Way = Literal["page", "api", "folder"]
+Way = Literal["page", "api", "folder", "fetch"]
 Basis = Literal["statement", "notice"]
 FILE_BYTES_MAX: Final = 1_500_000_000
 TEXT_SHOWN_MAX: Final = 40  # of what was found, in an error

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import shutil
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from reconciliation.staff.desk import for_reader
 from reconciliation.statements import actions, store
 from reconciliation.statements.actions import Upload
 from reconciliation.statements.model import NoFileChosen, StatementFile
-from reconciliation.statements.routes import PAGE
+from reconciliation.statements.routes import PAGE, note_refusal
 from reconciliation.wiring import Wiring, scope_of
 
 router = APIRouter(include_in_schema=False)
@@ -33,6 +34,9 @@ router = APIRouter(include_in_schema=False)
 SHOWN_MAX = 50
 FILES_MAX = 20
 NAME_LENGTH_MAX = 200
+REFUSED_SHOWN = timedelta(days=14)
+REFUSED_SHOWN_MAX = 20
+SENDERS = {"folder": "the watched folder", "fetch": "fetched from the provider"}  # Who sends else has a name.
 
 # Where there is nothing new in a file, and where there is; `count`, `lines` and `amount` are filled in.
 TAKEN = "Taken: {lines} lines, {count} of them new, {amount}."
@@ -60,6 +64,7 @@ async def _page(
     async with wiring.database.transaction(correlation_id.get()) as tx:
         found = await store.latest(tx, before=None, limit=SHOWN_MAX + 1)
         formats = await mappings.formats(tx)
+        refused = await store.lately_refused(tx, since=wiring.clock.now() - REFUSED_SHOWN, limit=REFUSED_SHOWN_MAX)
     japanese = language_of(request).tag == "ja"
     titles = {name: each.title_ja if japanese else each.title_en for name, each in formats.items()}
     return wiring.pages.render(
@@ -73,6 +78,8 @@ async def _page(
         more=len(found) > SHOWN_MAX,
         titles=titles,
         results=results or [],
+        refused=refused,
+        senders={way: wiring.pages.message(request, word) for way, word in SENDERS.items()},
         files_max=FILES_MAX,
     )
 
@@ -109,6 +116,7 @@ async def _take(wiring: Wiring, request: Request, principal: Principal, wish: st
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "given"
         sha256 = await asyncio.to_thread(_keep, given, target)
+        upload = Upload(target, sha256, target.stat().st_size, name, "page", principal.name)
         try:
             async with wiring.database.at_once(correlation_id.get()) as tx:
                 found = mappings.format_named(tx, wish) if wish else mappings.format_of(tx, target)
@@ -116,13 +124,14 @@ async def _take(wiring: Wiring, request: Request, principal: Principal, wish: st
             file, new = await actions.take(
                 wiring.database,
                 chosen,
-                Upload(target, sha256, target.stat().st_size, name, "page", principal.name),
+                upload,
                 correlation_id=correlation_id.get(),
                 file_id=new_id(),
                 event_id=new_id(),
                 at=wiring.clock.now(),
             )
         except Refusal as refusal:
+            await note_refusal(wiring, upload, refusal)
             return _refused(wiring, request, name, refusal)
     return {"name": name, "taken": True, "status": 200, "text": _said(wiring, request, file, new=new)}
 

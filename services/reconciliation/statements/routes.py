@@ -17,12 +17,13 @@ from pydantic import AwareDatetime, BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kernel.clock import new_id
-from kernel.refusals import Forbidden, Invalid, TooLarge
+from kernel.refusals import Forbidden, Invalid, Refusal, TooLarge
 from kernel.telemetry import correlation_id
 from reconciliation.mappings import actions as mappings
 from reconciliation.statements import actions, store
 from reconciliation.statements.actions import Upload
 from reconciliation.statements.model import FILE_BYTES_MAX, StatementFile, UnknownStatement
+from reconciliation.statements.refused import refused_file
 from reconciliation.wiring import Wiring, scope_of, wiring_of
 
 router = APIRouter(tags=["statements"])
@@ -111,18 +112,38 @@ async def post_statement(
         upload = Upload(
             target, sha256, bytes_count, name or f"{format_name}.{chosen.suffixes[0]}", "api", principal.name
         )
-        file, new = await actions.take(
-            wiring.database,
-            chosen,
-            upload,
-            correlation_id=correlation_id.get(),
-            file_id=new_id(),
-            event_id=new_id(),
-            at=wiring.clock.now(),
-        )
+        try:
+            file, new = await actions.take(
+                wiring.database,
+                chosen,
+                upload,
+                correlation_id=correlation_id.get(),
+                file_id=new_id(),
+                event_id=new_id(),
+                at=wiring.clock.now(),
+            )
+        except Refusal as refusal:
+            await note_refusal(wiring, upload, refusal)
+            raise
     if not new:
         response.status_code = 200
     return shown(file)
+
+
+async def note_refusal(wiring: Wiring, upload: Upload, refusal: Refusal) -> None:
+    """Keep what the sender of a file is told, for those who ask where it is."""
+    refused = refused_file(
+        wiring.pages,
+        refusal,
+        id=new_id(),
+        at=wiring.clock.now(),
+        way=upload.way,
+        file_name=upload.file_name,
+        bytes_count=upload.bytes_count,
+        sha256=upload.sha256,
+        by=upload.by,
+    )
+    await actions.refuse(wiring.database, refused, correlation_id=correlation_id.get())
 
 
 async def _received(request: Request, target: Path) -> tuple[str, int]:

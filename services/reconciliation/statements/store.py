@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.statements.model import BankStatement, LineChanged, StatementFile
+from reconciliation.statements.refused import RefusedFile
 from reconciliation.statements.tabular import LINE_COLUMNS
 
 PIECE_BYTES: Final = 4 << 20
@@ -119,6 +120,52 @@ async def pieces(tx: Transaction, file_id: UUID) -> AsyncIterator[bytes]:
         "SELECT body FROM statement_pieces WHERE file_id = :id ORDER BY number", {"id": file_id}
     ):
         yield zlib.decompress(row.body)
+
+
+def _refused(row: Any) -> RefusedFile:
+    return RefusedFile(
+        id=row.id,
+        at=row.refused_at,
+        way=row.way,
+        file_name=row.file_name,
+        bytes_count=row.bytes_count,
+        sha256=None if row.sha256 is None else bytes(row.sha256).hex(),
+        by=row.sent_by,
+        slug=row.slug,
+        advice_ja=row.advice_ja,
+        advice_en=row.advice_en,
+    )
+
+
+async def add_refused(tx: Transaction, refused: RefusedFile) -> None:
+    """Write down a file that was not taken, once."""
+    await tx.execute(
+        "INSERT INTO refused_files (id, refused_at, way, file_name, bytes_count, sha256, sent_by, slug, advice_ja, "
+        "advice_en) VALUES (:id, :at, :way, :file_name, :bytes_count, :sha256, :by, :slug, :ja, :en) "
+        "ON CONFLICT (id) DO NOTHING",
+        id=refused.id,
+        at=refused.at,
+        way=refused.way,
+        file_name=refused.file_name,
+        bytes_count=refused.bytes_count,
+        sha256=None if refused.sha256 is None else bytes.fromhex(refused.sha256),
+        by=refused.by,
+        slug=refused.slug,
+        ja=refused.advice_ja,
+        en=refused.advice_en,
+    )
+
+
+async def lately_refused(tx: Transaction, *, since: datetime, limit: int) -> list[RefusedFile]:
+    """Return the files that were refused since a moment and not taken after all, the newest first."""
+    rows = await tx.execute(
+        "SELECT * FROM refused_files AS r WHERE refused_at >= :since AND NOT EXISTS "
+        "(SELECT FROM statement_files AS s WHERE s.sha256 = r.sha256) "
+        "ORDER BY refused_at DESC, id LIMIT :limit",
+        since=since,
+        limit=limit,
+    )
+    return [_refused(row) for row in rows]
 
 
 async def _read(source: Path) -> AsyncIterator[bytes]:

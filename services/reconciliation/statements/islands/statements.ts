@@ -76,7 +76,7 @@ form?.addEventListener("submit", (event) => {
     form.reset();
     if (!taken) return;
     const page = await fetch(location.href, { cache: "no-store" });
-    const newer = new DOMParser().parseFromString(await page.text(), "text/html").querySelector("section");
-    if (page.ok && newer) document.querySelector("main section")?.replaceWith(document.importNode(newer, true));
+    const newer = new DOMParser().parseFromString(await page.text(), "text/html").querySelector("#list");
+    if (page.ok && newer) document.querySelector("#list")?.replaceWith(document.importNode(newer, true));
   })();
 });
