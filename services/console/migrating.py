@@ -29,6 +29,7 @@ def migrate_all(
     if not installation.facilities_file.exists():
         shutil.copyfile(str(files("ticketing") / EXAMPLE_FACILITIES), installation.facilities_file)
     load_facilities(urls["ticketing"], installation.facilities_file)
+    load_contracts(urls["reconciliation"])
 
 
 def migrate_from_environment(environment: Mapping[str, str], *, only: str | None) -> None:
@@ -52,6 +53,9 @@ def migrate_from_environment(environment: Mapping[str, str], *, only: str | None
             environment["MOMIJI_TICKETING_DATABASE_URL"],
             Path(given) if given else Path(str(files("ticketing") / EXAMPLE_FACILITIES)),
         )
+    # What is made up has no place in real books: there, accounting writes its own contracts.
+    if only in {None, "reconciliation"} and environment.get("MOMIJI_ENVIRONMENT") != "production":
+        load_contracts(environment["MOMIJI_RECONCILIATION_DATABASE_URL"])
 
 
 def load_facilities(url: str, file: Path) -> int:
@@ -69,6 +73,21 @@ def load_facilities(url: str, file: Path) -> int:
         return asyncio.run(load())
     except Refusal as wrong:
         raise CannotStartError(f"{file}: {wrong.detail}") from wrong
+
+
+def load_contracts(url: str) -> int:
+    """Take the example contracts with providers where there are none yet; return how many were taken."""
+    from reconciliation.provider_contracts.actions import take_examples
+
+    async def load() -> int:
+        database = Database(url, service="reconciliation", pool_size_max=1)
+        try:
+            async with database.transaction("migrate") as tx:
+                return await take_examples(tx, by="momiji migrate", at=SystemClock().now())
+        finally:
+            await database.close()
+
+    return asyncio.run(load())
 
 
 def create_topics(stream: str, stream_url: str, kafka_bootstrap: str) -> None:

@@ -18,6 +18,8 @@ from reconciliation.days import routes as day_routes
 from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.exports import routes as export_routes
 from reconciliation.mappings import routes as mapping_routes
+from reconciliation.payouts import routes as payout_routes
+from reconciliation.provider_contracts import routes as contract_routes
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.staff import pages as staff_pages
 from reconciliation.statements import pages as statement_pages
@@ -59,6 +61,8 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(closing_routes.router)
     app.include_router(statement_routes.router)
     app.include_router(mapping_routes.router)
+    app.include_router(contract_routes.router)
+    app.include_router(payout_routes.router)
     app.include_router(discrepancy_routes.router)
     app.include_router(export_routes.router)
     app.include_router(staff_pages.router)

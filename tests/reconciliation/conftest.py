@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from console.migrating import load_contracts
 from kernel.access import Issuer, Principal, Role, new_key_pair
 from kernel.migrations import migrate
 from reconciliation.app import create_app
@@ -45,6 +46,7 @@ class Books:
 def books_template(postgres):
     postgres.server.create_database("template_books")
     migrate("reconciliation", postgres.server.url("template_books"))
+    load_contracts(postgres.server.url("template_books"))  # as `momiji up` does
     return "template_books"
 
 

@@ -17,7 +17,7 @@ COLUMNS_MAX: Final = 30
 WORDS_MAX: Final = 100
 
 FieldName = Literal[
-    "line", "kind", "attempt", "key", "gross", "fee", "tax", "net", "payout", "arrives_on", "occurred_on"
+    "line", "kind", "attempt", "key", "gross", "fee", "tax", "net", "payout", "arrives_on", "occurred_on", "brand"
 ]
 Heading = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

@@ -1,20 +1,51 @@
-"""Matching what is open, and taking a match back."""
+"""Matching what is new: claims, then payouts, then deposits; and taking a match back."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from kernel.rows import Transaction
 from reconciliation.matching import store
+from reconciliation.matching.coverage import carriers, days_late
 from reconciliation.matching.model import Leg, Run, UnknownMatch, require_reason
+from reconciliation.payouts import actions as payouts
+from reconciliation.provider_contracts import store as contracts
 
 
 async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
-    """Match what is open; a second run over the same finds nothing."""
+    """Match what is new and what is still open; a second run over the same finds nothing."""
     await store.lock(tx)
-    await store.match(tx, run_id)
-    return await store.add_run(tx, run_id, at=at)
+    await store.take_new_files(tx, run_id)
+    terms = await contracts.terms(tx)
+    days = await store.days_of_lines(tx)
+    await store.match(tx, run_id, days_late(terms, sorted({(each.provider, each.day) for each in days})))
+    reached = await store.reach(tx)
+    now: dict[str, date] = {}
+    for each in days:
+        if each.new and each.moves:
+            now[each.provider] = max(each.day, now.get(each.provider, reached.get(each.provider, each.day)))
+    await store.note_open_lines(tx)
+    await store.note_open_claims(tx, carriers(terms.values(), reached, now))
+    await store.forget_what_is_matched(tx)
+    await store.set_reach(tx, now)
+    changed = await payouts.refresh(tx, run_id, [each for each in days if each.new], terms)
+    await store.forget_new_files(tx)
+    lines, claims, differing = await store.counts(tx, run_id)
+    made = Run(run_id, at, lines, claims, differing, payouts=len(changed.made))
+    await store.add_run(tx, made)
+    return made
+
+
+async def contract_changed(tx: Transaction, provider: str) -> None:
+    """Make anew what follows from the contract with a provider: its payouts, and what is missed there."""
+    await store.lock(tx)
+    terms = await contracts.terms(tx)
+    await payouts.remake(tx, provider, terms)
+    reached = await store.reach(tx)
+    await store.forget_open_claims(tx, provider)
+    mine = [terms[provider]] if provider in terms else []
+    await store.note_open_claims(tx, carriers(mine, {}, reached, anew=True))
 
 
 async def take_back(
@@ -29,4 +60,6 @@ async def take_back(
     if not legs:
         raise UnknownMatch(id=str(match_id))
     await store.take_back(tx, match_id, legs, reversal_id=reversal_id, by=by, reason=said, at=at)
+    terms = (await contracts.terms(tx)).values()
+    await store.reopen_claims(tx, legs, carriers(terms, {}, await store.reach(tx), anew=True))
     return legs

@@ -1,4 +1,4 @@
-"""Matching in SQL, set-based: what is open is joined by one rule after the other, each once."""
+"""Matching in SQL, set-based: what is new and what is still open is joined by one rule after the other, each once."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ from uuid import UUID
 
 from kernel.money import Yen
 from kernel.rows import Transaction
-from reconciliation.matching.model import IN_KINDS, OUT_KINDS, RULE_VERSION, Leg, OpenItem, Rule, Run
+from reconciliation.matching.model import IN_KINDS, OUT_KINDS, RULE_VERSION, Carrier, Leg, LineDay, OpenItem, Rule, Run
 
 _KINDS: Final = ", ".join(f"'{each}'" for each in (*IN_KINDS, *OUT_KINDS))
 _IN: Final = ", ".join(f"'{each}'" for each in IN_KINDS)
+_INSERT: Final = (
+    "INSERT INTO match_legs (line_id, claim_id, group_id, rule, rule_version, run_id, difference, days_late) "
+)
+# A provider is late by what is more than its contract tolerates; `late` has one row for each provider and day.
 _LINES: Final = (
-    f"SELECT l.id, l.attempt_id, l.kind, l.gross AS amount, l.occurred_on AS day, l.kind IN ({_IN}) AS came "
-    f"FROM settlement_lines AS l WHERE l.attempt_id IS NOT NULL AND l.kind IN ({_KINDS}) "
+    f"SELECT l.id, l.attempt_id, l.kind, l.gross AS amount, l.occurred_on AS day, l.kind IN ({_IN}) AS came, "
+    "coalesce(late.days, 0) AS tolerated FROM settlement_lines AS l "
+    "LEFT JOIN provider_days AS late ON late.provider = l.provider AND late.day = l.occurred_on "
+    f"WHERE l.attempt_id IS NOT NULL AND l.kind IN ({_KINDS}) "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
 )
+_NEW_LINES: Final = f"{_LINES} AND l.file_id IN (SELECT file_id FROM new_files)"
+_OPEN_LINES: Final = f"{_LINES} AND l.id IN (SELECT line_id FROM open_lines)"
 _CLAIMS: Final = (
     f"SELECT c.id, c.attempt_id, c.kind, c.amount, c.business_date AS day, c.kind IN ({_IN}) AS came "
-    "FROM claims AS c WHERE c.attempt_id IS NOT NULL "
+    "FROM claims AS c WHERE c.attempt_id IN (SELECT attempt_id FROM {lines}) "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.claim_id = c.id AND m.stands)"
 )
 _NOT_FALLEN: Final = (
     "NOT EXISTS (SELECT FROM match_legs AS f WHERE NOT f.stands AND f.line_id = l.id AND f.claim_id = c.id)"
 )
-_INSERT: Final = "INSERT INTO match_legs (line_id, claim_id, group_id, rule, rule_version, run_id, difference) "
+_LATE: Final = "greatest(l.day - c.day - l.tolerated, 0)"
 
 
 def _pairs(rule: Rule, by: str, lines: str, claims: str) -> str:
@@ -34,36 +42,62 @@ def _pairs(rule: Rule, by: str, lines: str, claims: str) -> str:
     alike = f"attempt_id, {by}, amount"
     place = f"row_number() OVER (PARTITION BY {alike} ORDER BY day, id) AS place"
     return (
-        f"{_INSERT} SELECT l.id, c.id, NULL, '{rule}', {RULE_VERSION}, :run_id, 0 "
-        f"FROM (SELECT *, {place} FROM ({lines}) AS one) AS l "
-        f"JOIN (SELECT *, {place} FROM ({claims}) AS one) AS c USING ({alike}, place) WHERE {_NOT_FALLEN}"
+        f"{_INSERT} SELECT l.id, c.id, NULL, '{rule}', {RULE_VERSION}, :run_id, 0, {_LATE} "
+        f"FROM (SELECT *, {place} FROM {lines}) AS l "
+        f"JOIN (SELECT *, {place} FROM {claims}) AS c USING ({alike}, place) WHERE {_NOT_FALLEN}"
     )
 
 
 # What a person took apart is not put together again: neither the pair nor the group.
 _IN_SUM: Final = (
-    "WITH l AS (SELECT attempt_id, came, sum(amount) AS amount, array_agg(id) AS ids FROM left_lines GROUP BY 1, 2), "
-    "c AS (SELECT attempt_id, came, sum(amount) AS amount, array_agg(id) AS ids FROM left_claims GROUP BY 1, 2), "
+    "WITH l AS (SELECT attempt_id, came, sum(amount) AS amount, array_agg(id) AS ids, max(day) AS day, "
+    "max(tolerated) AS tolerated FROM left_lines GROUP BY 1, 2), "
+    "c AS (SELECT attempt_id, came, sum(amount) AS amount, array_agg(id) AS ids, max(day) AS day "
+    "FROM left_claims GROUP BY 1, 2), "
     "found AS (SELECT CAST(md5(concat_ws('/', :run_id, attempt_id, came)) AS uuid) AS group_id, l.ids AS lines, "
-    "c.ids AS claims FROM l JOIN c USING (attempt_id, came, amount) WHERE NOT EXISTS (SELECT FROM match_legs AS f "
+    f"c.ids AS claims, {_LATE} AS late FROM l JOIN c USING (attempt_id, came, amount) "
+    "WHERE NOT EXISTS (SELECT FROM match_legs AS f "
     "WHERE NOT f.stands AND (f.line_id = ANY(l.ids) OR f.claim_id = ANY(c.ids)))) "
-    f"{_INSERT} SELECT line_id, NULL, group_id, 'same_payment_in_sum', {RULE_VERSION}, CAST(:run_id AS uuid), 0 "
+    f"{_INSERT} SELECT line_id, NULL, group_id, 'same_payment_in_sum', {RULE_VERSION}, CAST(:run_id AS uuid), 0, late "
     "FROM found, unnest(lines) AS line_id UNION ALL "
-    f"SELECT NULL, claim_id, group_id, 'same_payment_in_sum', {RULE_VERSION}, CAST(:run_id AS uuid), 0 "
+    f"SELECT NULL, claim_id, group_id, 'same_payment_in_sum', {RULE_VERSION}, CAST(:run_id AS uuid), 0, 0 "
     "FROM found, unnest(claims) AS claim_id"
 )
 _OTHER_AMOUNT: Final = (
-    "WITH l AS (SELECT attempt_id, came, (array_agg(id))[1] AS id, sum(amount) AS amount FROM left_lines "
-    "GROUP BY 1, 2 HAVING count(*) = 1), "
-    "c AS (SELECT attempt_id, came, (array_agg(id))[1] AS id, sum(amount) AS amount FROM left_claims "
-    "GROUP BY 1, 2 HAVING count(*) = 1) "
-    f"{_INSERT} SELECT l.id, c.id, NULL, 'same_payment_other_amount', {RULE_VERSION}, :run_id, l.amount - c.amount "
-    f"FROM l JOIN c USING (attempt_id, came) WHERE l.amount <> c.amount AND {_NOT_FALLEN}"
+    "WITH l AS (SELECT attempt_id, came, (array_agg(id))[1] AS id, sum(amount) AS amount, max(day) AS day, "
+    "max(tolerated) AS tolerated FROM left_lines GROUP BY 1, 2 HAVING count(*) = 1), "
+    "c AS (SELECT attempt_id, came, (array_agg(id))[1] AS id, sum(amount) AS amount, max(day) AS day "
+    "FROM left_claims GROUP BY 1, 2 HAVING count(*) = 1) "
+    f"{_INSERT} SELECT l.id, c.id, NULL, 'same_payment_other_amount', {RULE_VERSION}, :run_id, l.amount - c.amount, "
+    f"{_LATE} FROM l JOIN c USING (attempt_id, came) WHERE l.amount <> c.amount AND {_NOT_FALLEN}"
 )
-_LEFT: Final = (
-    f"CREATE TEMPORARY TABLE left_lines ON COMMIT DROP AS {_LINES} "
-    "AND l.attempt_id IN (SELECT attempt_id FROM left_claims)"
+_OPENED: Final = (
+    f"INSERT INTO open_lines SELECT l.id FROM settlement_lines AS l WHERE l.kind IN ({_KINDS}) "
+    "AND l.file_id IN (SELECT file_id FROM new_files) "
+    "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands) ON CONFLICT DO NOTHING"
 )
+_CARRIERS: Final = (
+    "unnest(CAST(:methods AS text[]), CAST(:facilities AS text[]), CAST(:providers AS text[]), "
+    "CAST(:firsts AS date[]), CAST(:lasts AS date[]), CAST(:late AS integer[])) "
+    "AS k (method, facility, provider, first_day, last_day, days_late)"
+)
+_MISSED: Final = (
+    f"INSERT INTO open_claims SELECT c.id, k.provider, c.business_date + k.days_late FROM {_CARRIERS} "
+    "JOIN claims AS c ON c.method = k.method AND c.business_date BETWEEN k.first_day AND k.last_day "
+    "AND (k.facility IS NULL OR k.facility = c.facility) "
+    "WHERE NOT EXISTS (SELECT FROM match_legs AS m WHERE m.claim_id = c.id AND m.stands)"
+)
+
+
+def _told(carriers: Sequence[Carrier]) -> dict[str, Any]:
+    return {
+        "methods": [each.method for each in carriers],
+        "facilities": [each.facility for each in carriers],
+        "providers": [each.provider for each in carriers],
+        "firsts": [each.first for each in carriers],
+        "lasts": [each.last for each in carriers],
+        "late": [each.days_late for each in carriers],
+    }
 
 
 async def lock(tx: Transaction) -> None:
@@ -71,14 +105,53 @@ async def lock(tx: Transaction) -> None:
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('matching', 13))")
 
 
-async def match(tx: Transaction, run_id: UUID) -> None:
-    """Ask every rule, in its order, about what is open."""
+async def take_new_files(tx: Transaction, run_id: UUID) -> int:
+    """Note every file that matching has not seen, as `new_files` too; return how many there are."""
+    await tx.execute("CREATE TEMPORARY TABLE new_files (file_id uuid PRIMARY KEY) ON COMMIT DROP")
+    taken = await tx.execute(
+        "WITH taken AS (INSERT INTO matched_files (file_id, run_id) SELECT f.id, :run_id FROM statement_files AS f "
+        "WHERE NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id) RETURNING file_id) "
+        "INSERT INTO new_files SELECT file_id FROM taken",
+        run_id=run_id,
+    )
+    return taken.rowcount
+
+
+async def days_of_lines(tx: Transaction) -> list[LineDay]:
+    """Return of which provider, day and brand there are lines that are new, or older ones that are still open."""
+    rows = await tx.execute(
+        "SELECT provider, occurred_on, brand, true AS new, bool_or(kind <> 'payout') AS moves FROM settlement_lines "
+        "WHERE file_id IN (SELECT file_id FROM new_files) GROUP BY 1, 2, 3 "
+        "UNION ALL SELECT DISTINCT l.provider, l.occurred_on, l.brand, false, true FROM settlement_lines AS l "
+        "WHERE l.id IN (SELECT line_id FROM open_lines)"
+    )
+    return [LineDay(row.provider, row.occurred_on, row.brand, row.new, row.moves) for row in rows]
+
+
+async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, date, int]]) -> None:
+    """Ask every rule, in its order, about what is new and what is open.
+
+    `days_late`: for each provider and day, so many days may lie between our booking and its.
+    """
     await tx.execute("SET LOCAL work_mem = '128MB'")
-    await tx.execute(_pairs("same_payment_same_kind", "kind", _LINES, _CLAIMS), run_id=run_id)
-    await tx.execute(f"CREATE TEMPORARY TABLE left_claims ON COMMIT DROP AS {_CLAIMS}")
-    await tx.execute(_LEFT)
+    await tx.execute(
+        "CREATE TEMPORARY TABLE provider_days ON COMMIT DROP AS "
+        "SELECT * FROM unnest(CAST(:providers AS text[]), CAST(:days AS date[]), CAST(:late AS integer[])) "
+        "AS given (provider, day, days)",
+        providers=[each[0] for each in days_late],
+        days=[each[1] for each in days_late],
+        late=[each[2] for each in days_late],
+    )
+    await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {_NEW_LINES} UNION ALL {_OPEN_LINES}")
+    claims = f"({_CLAIMS.format(lines='candidates')}) AS one"
+    await tx.execute(_pairs("same_payment_same_kind", "kind", "candidates", claims), run_id=run_id)
+    await tx.execute(
+        "CREATE TEMPORARY TABLE left_lines ON COMMIT DROP AS SELECT * FROM candidates AS l "
+        "WHERE NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
+    )
+    await tx.execute(f"CREATE TEMPORARY TABLE left_claims ON COMMIT DROP AS {_CLAIMS.format(lines='left_lines')}")
     for statement in (
-        _pairs("same_payment_other_kind", "came", "SELECT * FROM left_lines", "SELECT * FROM left_claims"),
+        _pairs("same_payment_other_kind", "came", "left_lines", "left_claims"),
         _IN_SUM,
         _OTHER_AMOUNT,
     ):
@@ -88,33 +161,85 @@ async def match(tx: Transaction, run_id: UUID) -> None:
                 f"DELETE FROM {table} WHERE id IN (SELECT {column} FROM match_legs WHERE run_id = :run_id AND stands)",
                 run_id=run_id,
             )
-    await tx.execute("DROP TABLE left_lines, left_claims")  # Another run may follow in the same transaction.
 
 
-async def add_run(tx: Transaction, run_id: UUID, *, at: datetime) -> Run:
-    """Write down what a run matched, if it matched anything."""
+async def note_open_lines(tx: Transaction) -> None:
+    """Keep which lines of `new_files` no match explains."""
+    await tx.execute(_OPENED)
+
+
+async def note_open_claims(tx: Transaction, carriers: Sequence[Carrier]) -> None:
+    """Keep which claims no match explains, as far as the providers' statements reach."""
+    await tx.execute(f"{_MISSED} ON CONFLICT DO NOTHING", **_told(carriers))
+
+
+async def forget_what_is_matched(tx: Transaction) -> None:
+    """Forget lines and claims that were open and are matched now."""
+    for table, column in (("open_lines", "line_id"), ("open_claims", "claim_id")):
+        await tx.execute(
+            f"DELETE FROM {table} AS o WHERE EXISTS "
+            f"(SELECT FROM match_legs AS m WHERE m.{column} = o.{column} AND m.stands)"
+        )
+
+
+async def forget_open_claims(tx: Transaction, provider: str) -> None:
+    """Forget which claims are open at a provider, before they are looked for again."""
+    await tx.execute("DELETE FROM open_claims WHERE provider = :provider", provider=provider)
+
+
+async def forget_new_files(tx: Transaction) -> None:
+    """Drop what only this run needed: another run may follow in the same transaction."""
+    await tx.execute("DROP TABLE IF EXISTS new_files, provider_days, candidates, left_lines, left_claims")
+
+
+async def reach(tx: Transaction) -> dict[str, date]:
+    """Return until which day each provider's statements reach."""
+    rows = await tx.execute("SELECT provider, until FROM provider_reach")
+    return {row.provider: row.until for row in rows}
+
+
+async def set_reach(tx: Transaction, reached: dict[str, date]) -> None:
+    """Keep until which day the statements of providers reach; they never reach less far than before."""
+    await tx.execute(
+        "INSERT INTO provider_reach AS r SELECT * FROM unnest(CAST(:providers AS text[]), CAST(:days AS date[])) "
+        "ON CONFLICT (provider) DO UPDATE SET until = greatest(r.until, EXCLUDED.until)",
+        providers=list(reached),
+        days=list(reached.values()),
+    )
+
+
+async def add_run(tx: Transaction, run: Run) -> None:
+    """Write down what a run made, if it made anything."""
+    if run.lines or run.claims or run.payouts or run.deposits:
+        await tx.execute(
+            "INSERT INTO match_runs (id, began_at, lines, claims, differing, payouts, deposits) "
+            "VALUES (:id, :at, :lines, :claims, :differing, :payouts, :deposits)",
+            id=run.id,
+            at=run.began_at,
+            lines=run.lines,
+            claims=run.claims,
+            differing=run.differing,
+            payouts=run.payouts,
+            deposits=run.deposits,
+        )
+
+
+async def counts(tx: Transaction, run_id: UUID) -> tuple[int, int, int]:
+    """Return how many lines, claims and differing matches a run made."""
     found = await tx.execute(
         "SELECT count(line_id) AS lines, count(claim_id) AS claims, "
         "count(*) FILTER (WHERE difference <> 0) AS differing FROM match_legs WHERE run_id = :run_id",
         run_id=run_id,
     )
     row = found.one()
-    run = Run(run_id, at, row.lines, row.claims, row.differing)
-    if run.lines or run.claims:
-        await tx.execute(
-            "INSERT INTO match_runs (id, began_at, lines, claims, differing) "
-            "VALUES (:id, :at, :lines, :claims, :differing)",
-            id=run_id,
-            at=at,
-            lines=run.lines,
-            claims=run.claims,
-            differing=run.differing,
-        )
-    return run
+    return row.lines, row.claims, row.differing
 
 
 def _leg(row: Any) -> Leg:
-    return Leg(row.line_id, row.claim_id, row.group_id, row.rule, row.rule_version, row.run_id, Yen(row.difference))
+    difference = Yen(row.difference)
+    return Leg(
+        row.line_id, row.claim_id, row.group_id, row.rule, row.rule_version, row.run_id, difference, row.days_late
+    )
 
 
 async def standing(tx: Transaction, match_id: UUID) -> list[Leg]:
@@ -129,7 +254,7 @@ async def standing(tx: Transaction, match_id: UUID) -> list[Leg]:
 async def take_back(
     tx: Transaction, match_id: UUID, legs: Sequence[Leg], *, reversal_id: UUID, by: str, reason: str, at: datetime
 ) -> None:
-    """Let a match fall, and write down who did it and why."""
+    """Let a match fall, and write down who did it and why; its lines and claims are open again."""
     one = legs[0]
     alone = one.group_id is None
     await tx.execute(
@@ -148,46 +273,40 @@ async def take_back(
         "WHERE stands AND (group_id = :id OR (group_id IS NULL AND line_id = :id))",
         id=match_id,
     )
+    await tx.execute(
+        "INSERT INTO open_lines SELECT * FROM unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING",
+        ids=[each.line_id for each in legs if each.line_id],
+    )
 
 
-# A claim may be missed only where the provider's own statements reach beyond its day.
-_OPEN: Final = f"""
-WITH covered AS (SELECT provider, max(occurred_on) AS until FROM settlement_lines GROUP BY provider)
-SELECT CASE WHEN EXISTS (SELECT FROM claims AS k WHERE k.attempt_id = l.attempt_id AND k.kind IN ({_IN}) = l.came)
-            THEN 'paid_again_at_provider' ELSE 'missing_here' END AS kind,
-       l.id AS line_id, CAST(NULL AS uuid) AS claim_id, l.provider, l.reference, l.occurred_on AS day, l.gross AS amount
-FROM (SELECT *, kind IN ({_IN}) AS came FROM settlement_lines WHERE kind IN ({_KINDS})) AS l
-WHERE NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)
-UNION ALL
-SELECT 'missing_at_provider', NULL, c.id, p.provider, coalesce(CAST(c.attempt_id AS text), ''), c.business_date,
-       c.amount
-FROM claims AS c JOIN unnest(CAST(:methods AS text[]), CAST(:providers AS text[])) AS p (method, provider)
-    ON p.method = c.method JOIN covered ON covered.provider = p.provider
-WHERE c.business_date < covered.until - CAST(:lag_days AS integer)
-  AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.claim_id = c.id AND m.stands)
-UNION ALL
-SELECT 'amounts_differ', m.line_id, m.claim_id, l.provider, l.reference, l.occurred_on, m.difference
-FROM match_legs AS m JOIN settlement_lines AS l ON l.id = m.line_id WHERE m.stands AND m.difference <> 0
-ORDER BY day, kind, line_id, claim_id LIMIT :limit
-"""
+async def reopen_claims(tx: Transaction, legs: Sequence[Leg], carriers: Sequence[Carrier]) -> None:
+    """Let the claims of a match that fell be missed at their provider."""
+    await tx.execute(
+        f"{_MISSED} AND c.id = ANY(:ids) ON CONFLICT DO NOTHING",
+        ids=[each.claim_id for each in legs if each.claim_id],
+        **_told(carriers),
+    )
 
 
-async def open_items(tx: Transaction, *, provider_of: dict[str, str], lag_days: int, limit: int) -> list[OpenItem]:
-    """Return what is open, oldest first. `provider_of` a method; a claim may be `lag_days` late at its provider."""
+async def open_items(tx: Transaction, *, limit: int, kind: str | None = None) -> list[OpenItem]:
+    """Return what is open, of one kind or (None) of all, oldest first."""
     rows = await tx.execute(
-        _OPEN,
-        methods=list(provider_of),
-        providers=list(provider_of.values()),
-        lag_days=lag_days,
+        "SELECT * FROM open_items WHERE CAST(:kind AS text) IS NULL OR kind = :kind ORDER BY day, kind, subject "
+        "LIMIT :limit",
+        kind=kind,
         limit=limit,
     )
     return [
-        OpenItem(row.kind, row.line_id, row.claim_id, row.provider, row.reference, row.day, Yen(row.amount))
+        OpenItem(
+            row.kind,
+            row.subject,
+            row.order_id,
+            row.number,
+            row.facility,
+            row.provider,
+            row.day,
+            Yen(row.amount),
+            row.since,
+        )
         for row in rows
     ]
-
-
-async def covered_until(tx: Transaction) -> dict[str, date]:
-    """Return until which day each provider's statements reach."""
-    rows = await tx.execute("SELECT provider, max(occurred_on) AS until FROM settlement_lines GROUP BY provider")
-    return {row.provider: row.until for row in rows}

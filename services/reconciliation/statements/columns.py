@@ -26,6 +26,7 @@ FIELDS: Final[Mapping[str, Parse]] = {
     "payout": "text",
     "arrives_on": "day",
     "occurred_on": "day",
+    "brand": "text",  # of a card, as the provider writes it: fees may differ by it
 }
 REQUIRED: Final = ("line", "gross", "occurred_on")
 DAY_FORMATS: Final = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y年%m月%d日")

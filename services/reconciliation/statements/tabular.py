@@ -38,7 +38,7 @@ ROW_BYTES_MAX: Final = 1 << 20
 ENCODINGS: Final = ("utf-8-sig", "cp932")
 LINE_COLUMNS: Final = (
     *("id", "record", "provider", "kind", "word", "attempt_id", "reference", "key", "gross", "fee", "tax", "net"),
-    *("payout", "arrives_on", "occurred_on"),
+    *("payout", "arrives_on", "occurred_on", "brand"),
 )
 
 WHOLE_YEN: Final = "a whole amount of yen"
@@ -306,7 +306,7 @@ def _check(connection: duckdb.DuckDBPyConnection, headings: list[str], columns: 
 def _lines_sql(headings: list[str], columns: Columns) -> str:
     word, kind = _kind_sql(columns, headings)
     values = {name: _sql(name, column, headings) for name, column in columns.columns.items() if name != "kind"}
-    value = {name: values.get(name, "''") for name in ("line", "attempt", "key", "payout")}
+    value = {name: values.get(name, "''") for name in ("line", "attempt", "key", "payout", "brand")}
     value |= {name: values.get(name, "NULL::BIGINT") for name in ("fee", "tax", "net")}
     value["arrives_on"] = values.get("arrives_on", "NULL::DATE")
     # A line's id is made of what names it, and of its place among lines that are named alike in one file.
@@ -316,13 +316,15 @@ def _lines_sql(headings: list[str], columns: Columns) -> str:
         f"SELECT rowid + 2 AS record, {value['line']} AS line, {kind} AS kind, {word} AS word, "
         f"{value['attempt']} AS reference, {value['key']} AS key, {values['gross']} AS gross, "
         f"coalesce({value['fee']}, 0) AS fee, coalesce({value['tax']}, 0) AS tax, {value['net']} AS net, "
-        f"{value['payout']} AS payout, {value['arrives_on']} AS arrives_on, {values['occurred_on']} AS occurred_on "
+        f"{value['payout']} AS payout, {value['arrives_on']} AS arrives_on, {values['occurred_on']} AS occurred_on, "
+        f"{value['brand']} AS brand "
         f"FROM raw WHERE {_kept_sql(columns, headings)}), "
         f"ranked AS (SELECT *, {named} AS named, row_number() OVER (PARTITION BY {named} ORDER BY record) AS place "
         "FROM typed) "
         "SELECT CAST(md5(concat_ws(chr(31), named, place)) AS UUID) AS id, record, "
         f"'{_quoted(columns.provider)}' AS provider, kind, word, try_cast(reference AS UUID) AS attempt_id, reference, "
-        "key, gross, fee, tax, coalesce(net, gross - fee - tax) AS net, payout, arrives_on, occurred_on FROM ranked"
+        "key, gross, fee, tax, coalesce(net, gross - fee - tax) AS net, payout, arrives_on, occurred_on, brand "
+        "FROM ranked"
     )
 
 

@@ -18,6 +18,7 @@ COLUMNS: Final = Columns(
         "kind": Column(("reporting_category",)),
         "attempt": Column(("payment_metadata[attempt]",)),
         "key": Column(("payment_intent_id",)),
+        "brand": Column(("card_brand",), optional=True),
         "gross": Column(("gross",)),
         "fee": Column(("fee",)),
         "net": Column(("net",)),
