@@ -29,6 +29,7 @@ class ReconciliationSettings(Settings):
     methods: tuple[MethodTitle, ...] = ()  # MOMIJI_METHODS as ticketing has it; without it a new one goes by its name
 
     agreement_grace_seconds: int = Field(default=300, ge=0, le=86_400)  # events of one order may be this far apart
+    discrepancy_alone_yen_max: int = Field(default=50_000, ge=0)  # above it a second person approves a resolution
     facility_names_seconds: int = Field(default=300, ge=1, le=86_400)  # how long names of facilities are kept
     export_days_max: int = Field(default=400, ge=1, le=3_700)
 

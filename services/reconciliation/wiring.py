@@ -10,6 +10,7 @@ from fastapi import Request
 
 from kernel.access import ALL_FACILITIES, Principal, Role, StaffDirectory, Verifier
 from kernel.clock import Clock, SystemClock
+from kernel.money import Yen
 from kernel.rows import Database
 from kernel.signin import SignIn
 from kernel.stream import open_stream
@@ -39,6 +40,11 @@ class Wiring:
     def grace(self) -> timedelta:
         """How far apart the events of one order may arrive."""
         return timedelta(seconds=self.settings.agreement_grace_seconds)
+
+    @property
+    def alone_max(self) -> Yen:
+        """Up to what amount one person alone settles a discrepancy."""
+        return Yen(self.settings.discrepancy_alone_yen_max)
 
     def reader(self, request: Request) -> Principal:
         """Return who reads; raise Unauthenticated or Forbidden."""

@@ -1,19 +1,37 @@
-"""Reconciliation's other side: the ledger reads, statements are matched, the folder is watched, the relay sends."""
+"""Reconciliation's other side: the ledger reads, statements are matched, the folder is watched, the relay sends.
+
+Beside them discrepancies are brought up to date, every few seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.inbox import Consumer, ConsumerRunner
 from kernel.relay import Relay
 from kernel.settings import Settings
 from kernel.stream import open_stream
 from kernel.stream.protocol import topic_of
+from reconciliation.discrepancies import actions as discrepancies
+from reconciliation.discrepancies import listing
 from reconciliation.drops import actions as drops
 from reconciliation.ledger import consumers as ledger_consumers
 from reconciliation.matching import consumers as matching_consumers
 from reconciliation.settings import ReconciliationSettings
-from reconciliation.wiring import wire
+from reconciliation.wiring import Wiring, wire
+
+log = logging.getLogger(__name__)
+
+EXAMINE_SECONDS = 2.0
+# What matching leaves open is compared as a whole: a round rests much longer than it took, however much there is.
+ITEMS_SECONDS_MIN = 10.0
+ITEMS_REST = 10
+COMPACT_SECONDS = 600.0
 
 
 async def work(settings: Settings, stop: asyncio.Event) -> None:
@@ -35,7 +53,49 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
                 runner = ConsumerRunner(each, database=wired.database, stream=wired.stream, clock=wired.clock)
                 group.create_task(runner.run(stop))
             group.create_task(drops.watch(wired, stop))
+            group.create_task(_every(EXAMINE_SECONDS, lambda: _examine(wired, stop), stop))
+            group.create_task(_every(ITEMS_SECONDS_MIN, lambda: _examine_items(wired, stop), stop, rest=ITEMS_REST))
+            group.create_task(_every(COMPACT_SECONDS, lambda: _compact(wired), stop))
     finally:
         await asyncio.to_thread(relay.stop)
         wired.stream.close()
         await wired.database.close()
+
+
+async def _examine(wired: Wiring, stop: asyncio.Event) -> None:
+    """Judge the orders that were touched, a portion in each transaction."""
+    while not stop.is_set():
+        async with wired.database.transaction("examine") as tx:
+            done = await discrepancies.examine(tx, at=wired.clock.now(), grace=wired.grace)
+        if done < discrepancies.PORTION_TOUCHES_MAX:
+            return
+
+
+async def _examine_items(wired: Wiring, stop: asyncio.Event) -> None:
+    """Compare discrepancies with what matching leaves open, a portion in each transaction."""
+    while not stop.is_set():
+        async with wired.database.transaction("examine") as tx:
+            done = await discrepancies.examine_items(tx, at=wired.clock.now())
+        if done < discrepancies.PORTION_ITEMS_MAX:
+            return
+
+
+async def _compact(wired: Wiring) -> None:
+    async with wired.database.transaction("examine") as tx:
+        await listing.compact_counts(tx)
+
+
+async def _every(seconds: float, once: Callable[[], Awaitable[None]], stop: asyncio.Event, *, rest: int = 0) -> None:
+    """Do a thing again and again, `seconds` apart or `rest` times as long as it took; a fault is tried again."""
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            await once()
+        except SQLAlchemyError as problem:
+            log.warning("discrepancies are examined again", extra={"problem": str(problem)[:300]})
+        except Exception:
+            log.exception("discrepancies are examined again after an unexpected fault")
+        try:
+            await asyncio.wait_for(stop.wait(), max(seconds, rest * (time.monotonic() - began)))
+        except TimeoutError:
+            continue

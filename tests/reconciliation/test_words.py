@@ -5,8 +5,8 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-from reconciliation.days.wording import FACTS, KINDS, METHODS
-from reconciliation.discrepancies.model import EXPLANATIONS
+from reconciliation.days.wording import FACTS, METHODS
+from reconciliation.discrepancies import wording
 from reconciliation.drops import actions as drops
 from reconciliation.staff.places import PLACES
 from reconciliation.statements import camt, tabular, zengin_notice, zengin_records, zengin_statement
@@ -14,6 +14,7 @@ from reconciliation.statements import pages as statement_pages
 
 SERVICES = Path(__file__).parents[2] / "services"
 SERVICE = SERVICES / "reconciliation"
+NAMED = (wording.KINDS, wording.STATES, wording.STEPS, wording.CAUSES, wording.SEVERITY_WORDS)
 
 
 def said_in_templates():
@@ -24,8 +25,8 @@ def said_in_templates():
 
 def said_in_python():
     yield from (place.title for place in PLACES)
-    yield from (word for table in (METHODS, FACTS, KINDS) for word in table.values())
-    yield from (sentence for pair in EXPLANATIONS.values() for sentence in pair)
+    yield from (word for table in (METHODS, FACTS, *NAMED) for word in table.values())
+    yield from (sentence for pair in wording.EXPLANATIONS.values() for sentence in pair)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
     yield from (*drops.NOTES, *statement_pages.SENDERS.values())
     yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)

@@ -43,7 +43,7 @@ class DayClosed(Fact):
 
 
 class DiscrepancyRaised(Fact):
-    """Something does not agree; a person is told."""
+    """Something does not agree; a person is told. `again`: it was raised before, and is back or has another amount."""
 
     TYPE: ClassVar[str] = "reconciliation.discrepancy.raised.v1"
     AGGREGATE: ClassVar[str] = "discrepancy"
@@ -54,10 +54,14 @@ class DiscrepancyRaised(Fact):
     facility: str
     amount: YenField
     raised_at: Moment
+    order_id: str = ""
+    number: str = ""
+    provider: str = ""
+    again: bool = False
 
 
 class DiscrepancyResolved(Fact):
-    """A person found out why, and said so."""
+    """A person found out why, and said so. `approved_by`: the second person, where the amount needs one."""
 
     TYPE: ClassVar[str] = "reconciliation.discrepancy.resolved.v1"
     AGGREGATE: ClassVar[str] = "discrepancy"
@@ -67,3 +71,16 @@ class DiscrepancyResolved(Fact):
     reason: str
     resolved_by: str
     resolved_at: Moment
+    cause: str = ""
+    approved_by: str = ""
+
+
+class DiscrepancyVanished(Fact):
+    """It agrees by itself: what was missing came."""
+
+    TYPE: ClassVar[str] = "reconciliation.discrepancy.vanished.v1"
+    AGGREGATE: ClassVar[str] = "discrepancy"
+
+    discrepancy_id: UUID
+    kind: str
+    vanished_at: Moment

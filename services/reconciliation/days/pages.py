@@ -11,20 +11,21 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from kernel.access import Principal, Role
-from kernel.clock import business_date, new_id
+from kernel.clock import business_date
 from kernel.money import Yen
-from kernel.refusals import Invalid, NotFound
+from kernel.refusals import NotFound
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
 from reconciliation.days import actions, display
 from reconciliation.days.model import Day
 from reconciliation.days.names import name_of
-from reconciliation.days.wording import FACTS, KINDS, method_name
+from reconciliation.days.wording import FACTS, method_name
 from reconciliation.discrepancies import actions as discrepancies
-from reconciliation.discrepancies import store as positions
+from reconciliation.discrepancies import findings, listing, store
+from reconciliation.discrepancies.handling import OPEN_STATES, Reason, WordsMissing
 from reconciliation.discrepancies.model import Discrepancy, judge
-from reconciliation.discrepancies.routes import explain
+from reconciliation.discrepancies.routes import explain, title
 from reconciliation.exports.discovery import formats
 from reconciliation.ledger import store as ledger
 from reconciliation.staff.desk import SEE_OTHER, for_reader
@@ -119,10 +120,9 @@ def _common(wiring: Wiring, request: Request, principal: Principal, names: dict[
 
 def _told(wiring: Wiring, found: Discrepancy, tag: str) -> dict[str, Any]:
     what, then = explain(wiring, found, tag)
-    words = wiring.pages.gettext_of(tag)
     return {
         "id": found.id,
-        "kind": words(KINDS[found.kind]),
+        "kind": title(wiring, found.kind, tag),
         "order_id": found.order_id,
         "number": found.number,
         "facility": found.facility,
@@ -141,12 +141,14 @@ async def order_story(request: Request, wanted: str) -> Response:
     async def page(wiring: Wiring, principal: Principal) -> Response:
         at, tag = wiring.clock.now(), language_of(request).tag
         async with wiring.database.transaction(correlation_id.get()) as tx:
-            order = await positions.find_position(tx, wanted.strip())
+            order = await findings.find_position(tx, wanted.strip())
             if order is None or not principal.may_see(order.facility):
                 raise UnknownOrder(id=wanted[:64])
             facts = await ledger.facts_of_order(tx, order.order_id, limit=FACTS_SHOWN_MAX)
-            found = judge(order, at=at, grace=wiring.grace)
-            settled = await positions.resolutions(tx, [each.id for each in found])
+            await discrepancies.up_to_date(tx, at=at, grace=wiring.grace)
+            kept = await listing.of_order(tx, order.order_id, scope_of(principal))
+            waiting = [each for each in judge(order, at=at, grace=wiring.grace) if each.pending]
+            settled = await store.settlements(tx, [each.id for each in kept if each.state == "resolved"])
         names = await wiring.names.all()
         words = wiring.pages.gettext_of(tag)
         return wiring.pages.render(
@@ -158,8 +160,11 @@ async def order_story(request: Request, wanted: str) -> Response:
                 {"at": each.occurred_at, "what": words(FACTS.get(each.type, each.type)), "amount": _amount(each.fact)}
                 for each in facts
             ],
-            problems=[_told(wiring, each, tag) for each in found if each.id not in settled],
-            settled=list(settled.values()),
+            problems=[
+                _told(wiring, each, tag)
+                for each in [*(listing.as_found(one) for one in kept if one.state in OPEN_STATES), *waiting]
+            ],
+            settled=sorted(settled.values(), key=lambda each: each.at),
         )
 
     return await for_reader(request, page)
@@ -186,25 +191,18 @@ async def resolve(request: Request, discrepancy_id: UUID) -> Response:
         principal = wiring.bookkeeper(request)
         reason = str((await request.form()).get("reason", "")).strip()[:REASON_CHARACTERS_MAX]
         if not reason:
-            raise ReasonMissing
+            raise WordsMissing
         async with wiring.database.transaction(correlation_id.get()) as tx:
             found = await discrepancies.resolve(
                 tx,
                 discrepancy_id,
                 scope_of(principal),
-                reason=reason,
+                reason=Reason("other", reason),
                 by=principal.name,
                 at=wiring.clock.now(),
                 grace=wiring.grace,
-                event_id=new_id(),
+                alone_max=wiring.alone_max,
             )
         return RedirectResponse(f"/?day={found.day}", status_code=SEE_OTHER)
 
     return await for_reader(request, page)
-
-
-class ReasonMissing(Invalid):
-    """Nothing was written down."""
-
-    slug = "reason-missing"
-    advice = "Write down what you found out; the next auditor will ask."

@@ -1,4 +1,4 @@
-"""Words for what the books call by code: methods, facts, kinds of discrepancy. English gettext messages."""
+"""Words for what the books call by code: methods, facts. English gettext messages."""
 
 from __future__ import annotations
 
@@ -35,19 +35,6 @@ FACTS = {
     "payments.refund.failed.v1": "The refund failed",
     "payments.dispute.opened.v1": "The payer contests the payment",
     "payments.dispute.closed.v1": "The contested payment was decided",
-}
-
-KINDS = {
-    "not_captured": "Sold, not paid",
-    "not_sold": "Paid, not sold",
-    "amounts_differ": "Amounts differ",
-    "refund_outstanding": "Refund outstanding",
-    "refund_failed": "Refund failed",
-    "refunded_too_much": "Too much refunded",
-    "unallocated": "Over-receipt",
-    "admitted_though_void": "Entered with a void ticket",
-    "admitted_without_order": "Entered, sale unknown",
-    "changed_after_closing": "Changed after closing",
 }
 
 

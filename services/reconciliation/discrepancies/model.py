@@ -1,18 +1,19 @@
-"""What does not agree about one order: judged from its position alone, pure."""
+"""What does not agree: judged of one order from its position alone, or left open by matching. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Final, Literal, get_args
 from uuid import UUID, uuid5
 
 from kernel.clock import business_date
 from kernel.money import ZERO, Yen
-from kernel.refusals import Conflict, NotFound
+from kernel.refusals import Conflict, NotFound, Unavailable
 
-Kind = Literal[
+OrderKind = Literal[
     "not_captured",
     "not_sold",
     "amounts_differ",
@@ -24,51 +25,23 @@ Kind = Literal[
     "admitted_without_order",
     "changed_after_closing",
 ]
-FAMILY = UUID("5f0b6a52-0d0e-5b57-9a0e-8f6d4e6f2c10")  # Ids of discrepancies follow from their kind and order.
-
-# What is wrong and what to do; gettext messages, {amount} is filled in.
-EXPLANATIONS: dict[Kind, tuple[str, str]] = {
-    "not_captured": (
-        "Tickets for {amount} were sold, but no payment has come.",
-        "Look the order up at the payment provider. If it was never paid, cancel the order in the office.",
-    ),
-    "not_sold": (
-        "{amount} was paid, but there is no sale for it.",
-        "Open the order in the office: confirm it, or give the money back.",
-    ),
-    "amounts_differ": (
-        "The payment and the sale differ by {amount}.",
-        "Compare the order with the provider's receipt, and give back or collect the difference.",
-    ),
-    "refund_outstanding": (
-        "A refund of {amount} has been asked for and has not been made.",
-        "Check the refund at the payment provider. If it is not there, start it again.",
-    ),
-    "refund_failed": (
-        "The provider refused a refund of {amount}.",
-        "Ask the visitor for another way, such as a bank transfer, and note it here.",
-    ),
-    "refunded_too_much": (
-        "{amount} more was given back than had been paid.",
-        "Check whether a refund was made twice, and claim the difference back.",
-    ),
-    "unallocated": (
-        "{amount} came in that belongs to no order (over-receipt).",
-        "Give it back to the payer, or allocate it to the right order.",
-    ),
-    "admitted_though_void": (
-        "Somebody entered with a ticket that was cancelled or refunded.",
-        "Check the times at the gate. If the entry was right, note the reason; if not, tell the facility.",
-    ),
-    "admitted_without_order": (
-        "Somebody entered with a ticket whose sale is not known here.",
-        "Wait for the events of the order; if they do not come, ask whoever runs the system.",
-    ),
-    "changed_after_closing": (
-        "The day's figures have changed by {amount} since it was closed.",
-        "Compare the orders of the day with the closed figures, and book the difference in an open day.",
-    ),
-}
+# What matching leaves open between our books, the providers' statements and the bank's: the view open_items.
+ItemKind = Literal[
+    "missing_here",
+    "paid_again_at_provider",
+    "missing_at_provider",
+    "provider_amount_differs",
+    "booked_late",
+    "fee_differs",
+    "payout_unequal",
+    "deposit_missing",
+    "deposit_differs",
+    "unknown_deposit",
+]
+Kind = OrderKind | ItemKind
+ORDER_KINDS: Final[tuple[str, ...]] = get_args(OrderKind)
+ITEM_KINDS: Final[tuple[str, ...]] = get_args(ItemKind)
+FAMILY = UUID("5f0b6a52-0d0e-5b57-9a0e-8f6d4e6f2c10")  # Ids of an order's discrepancies follow from kind and order.
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +79,11 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """Something that does not agree. `pending`: young enough that events may still be on their way."""
+    """Something that does not agree. `pending`: young enough that events may still be on their way.
+
+    `subject` is what it is about, such as line:… or deposit:…; an order unless it is said. `shows_on`: the day it
+    counts on, where that is not the day of `since`.
+    """
 
     kind: Kind
     order_id: str
@@ -115,16 +92,26 @@ class Discrepancy:
     amount: Yen
     since: datetime
     pending: bool = False
+    subject: str = ""
+    provider: str = ""
+    shows_on: date | None = None
+
+    @property
+    def about(self) -> str:
+        """What it is about."""
+        return self.subject or f"order:{self.order_id}"
 
     @property
     def id(self) -> UUID:
-        """The id: the same for the same kind and order, for ever."""
+        """The id: the same for the same kind and subject, for ever."""
+        if self.subject and self.kind in ITEM_KINDS:
+            return UUID(hashlib.md5(f"{self.kind}:{self.subject}".encode(), usedforsecurity=False).hexdigest())
         return uuid5(FAMILY, f"{self.kind}:{self.order_id}")
 
     @property
     def day(self) -> date:
         """The business day on which it shows."""
-        return business_date(self.since)
+        return self.shows_on or business_date(self.since)
 
 
 def judge(order: Position, *, at: datetime, grace: timedelta) -> list[Discrepancy]:
@@ -177,10 +164,10 @@ def _findings(order: Position) -> Iterator[_Finding]:
 
 
 class UnknownDiscrepancy(NotFound):
-    """It is not open, or not yours."""
+    """It was never raised, or is not yours."""
 
     slug = "unknown-discrepancy"
-    advice = "There is no open discrepancy {id}. It may have been settled already; reload the day."
+    advice = "There is no discrepancy {id} that you may see. Reload the list."
 
 
 class StillArriving(Conflict):
@@ -188,3 +175,10 @@ class StillArriving(Conflict):
 
     slug = "discrepancy-pending"
     advice = "Events of this order may still be on their way. Try again in a few minutes."
+
+
+class StillExamining(Unavailable):
+    """So much came at once that not every order is judged yet."""
+
+    slug = "still-examining"
+    advice = "Many events came at once and are still being examined. Nothing was lost; try again in a minute."

@@ -1,130 +1,142 @@
-"""Positions that need judging, and what people found out."""
+"""Discrepancies that people work on: their rows, locked for a change, and the steps that they went through."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from kernel.clock import JAPAN
 from kernel.money import Yen
+from kernel.refusals import Conflict
 from kernel.rows import Transaction
-from reconciliation.discrepancies.model import Discrepancy, Position
+from reconciliation.discrepancies.handling import Step, Stored
+from reconciliation.discrepancies.model import ORDER_KINDS, UnknownDiscrepancy
 
-PORTION_ORDERS_MAX = 1_000
-
-_COLUMNS = (
-    "p.order_id, p.number, p.facility, p.method, p.due, p.sold, p.captured, p.unallocated, p.reversed, "
-    "p.refund_requested, p.surplus_requested, p.refunded, p.refund_failures, p.people, p.admitted, p.was_paid, "
-    "p.confirmed_at, p.sold_at, p.captured_at, p.unallocated_at, p.reversed_at, p.refund_requested_at, p.refunded_at, "
-    "p.admitted_at, p.cancelled_at, p.expired_at, "
-    "(SELECT count(*) FROM ticket_positions AS t WHERE t.order_id = p.order_id AND t.admissions > 0 "
-    "AND t.voided_at IS NOT NULL) AS void_admitted"
+COLUMNS: Final = (
+    "id, kind, subject, order_id, number, facility, provider, day, amount, since, state, assignee, version, raised_at, "
+    "changed_at, proposed_by, approved_by"
 )
-_YEN = ("due", "sold", "captured", "unallocated", "reversed", "refund_requested", "surplus_requested", "refunded")
-
-
-def _position(row: Any) -> Position:
-    values = row._asdict()
-    return Position(**values | {name: Yen(values[name]) for name in _YEN})
-
-
-# Each suspect comes from an index, in one order, so that however many there are none is left out unsaid.
-_SUSPECTS = (
-    f"SELECT {_COLUMNS} FROM order_positions AS p WHERE p.order_id IN ("
-    "SELECT order_id FROM order_positions WHERE suspect "
-    "UNION SELECT order_id FROM ticket_positions WHERE admissions > 0 AND voided_at IS NOT NULL) "
-    "AND p.order_id > :after "
-    "AND (CAST(:facilities AS text[]) IS NULL OR p.facility = ANY(CAST(:facilities AS text[]))) "
-    # Whatever is wrong with an order shows on the day of one of these.
-    "AND (CAST(:begins AS timestamptz) IS NULL OR EXISTS (SELECT FROM unnest(ARRAY[p.sold_at, p.captured_at, "
-    "p.unallocated_at, p.reversed_at, p.refund_requested_at, p.refunded_at, p.admitted_at, p.cancelled_at]) AS m(at) "
-    "WHERE m.at >= :begins AND m.at < :ends)) "
-    "ORDER BY p.order_id LIMIT :limit"
+# Whoever sees some facilities sees what is wrong with their orders, and nothing of banks and providers.
+VISIBLE: Final = (
+    "(CAST(:facilities AS text[]) IS NULL OR (facility = ANY(CAST(:facilities AS text[])) "
+    f"AND kind IN ({', '.join(repr(kind) for kind in ORDER_KINDS)})))"
 )
 
 
-async def suspects(
-    tx: Transaction,
-    facilities: Sequence[str] | None,
-    *,
-    days: tuple[date, date] | None = None,
-    after: str = "",
-) -> AsyncIterator[Sequence[Position]]:
-    """Yield the orders that may not agree in portions, by id; `facilities` and `days` None: all."""
-    begins = ends = None
-    if days is not None:
-        begins = datetime.combine(days[0], time(0), JAPAN)
-        ends = datetime.combine(days[1] + timedelta(days=1), time(0), JAPAN)
-    while True:
-        answer = await tx.execute(
-            _SUSPECTS,
-            after=after,
-            facilities=list(facilities) if facilities is not None else None,
-            begins=begins,
-            ends=ends,
-            limit=PORTION_ORDERS_MAX,
-        )
-        portion = [_position(row) for row in answer]
-        yield portion
-        if len(portion) < PORTION_ORDERS_MAX:
-            return
-        after = portion[-1].order_id
+def stored(row: Any) -> Stored:
+    """Return a row as what it says."""
+    return Stored(**row._asdict() | {"amount": Yen(row.amount)})
 
 
-async def find_position(tx: Transaction, wanted: str) -> Position | None:
-    """Return an order's position by its id or its number."""
+async def find(tx: Transaction, discrepancy_id: UUID, facilities: Sequence[str] | None) -> Stored:
+    """Return one; raise UnknownDiscrepancy."""
     answer = await tx.execute(
-        f"SELECT {_COLUMNS} FROM order_positions AS p "
-        "WHERE p.order_id = :wanted OR (p.number = :wanted AND :wanted <> '') LIMIT 1",
-        wanted=wanted,
+        f"SELECT {COLUMNS} FROM discrepancies WHERE id = :id AND {VISIBLE}", id=discrepancy_id, facilities=facilities
     )
     row = answer.one_or_none()
-    return None if row is None else _position(row)
+    if row is None:
+        raise UnknownDiscrepancy(id=str(discrepancy_id))
+    return stored(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """What somebody found out about a discrepancy, for one amount."""
+async def take(tx: Transaction, ids: Sequence[UUID], facilities: Sequence[str] | None) -> list[Stored]:
+    """Return some, locked for a change, in the order given.
 
-    discrepancy_id: UUID
-    version: int
-    amount: Yen
-    reason: str
-    resolved_by: str
-    resolved_at: datetime
+    Raises UnknownDiscrepancy; and Conflict where somebody is changing one now: nobody waits here, so that two who
+    change many at once never wait for each other.
+    """
+    wanted = list(dict.fromkeys(ids))
+    rows = await tx.execute(
+        f"SELECT {COLUMNS} FROM discrepancies WHERE id = ANY(:ids) AND {VISIBLE} FOR UPDATE SKIP LOCKED",
+        ids=wanted,
+        facilities=facilities,
+    )
+    found = {row.id: stored(row) for row in rows}
+    for each in wanted:
+        if each not in found:
+            await find(tx, each, facilities)
+            raise Conflict
+    return [found[each] for each in wanted]
 
 
-async def resolutions(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Resolution]:
-    """Return the newest resolution of each."""
+def _step(row: Any) -> Step:
+    return Step(row.version, row.step, row.at, row.by, Yen(row.amount), row.cause, row.words)
+
+
+async def steps_of(tx: Transaction, discrepancy_id: UUID, *, limit: int) -> list[Step]:
+    """Return the newest steps of a discrepancy, oldest first."""
+    rows = await tx.execute(
+        "SELECT version, step, at, by, amount, cause, words FROM discrepancy_steps WHERE discrepancy_id = :id "
+        "ORDER BY version DESC LIMIT :limit",
+        id=discrepancy_id,
+        limit=limit,
+    )
+    return [_step(row) for row in reversed(rows.all())]
+
+
+async def proposal_of(tx: Transaction, discrepancy_id: UUID) -> Step:
+    """Return the newest proposal of a discrepancy that has one."""
     answer = await tx.execute(
-        "SELECT DISTINCT ON (discrepancy_id) discrepancy_id, version, amount, reason, resolved_by, resolved_at "
-        "FROM resolutions WHERE discrepancy_id = ANY(:ids) ORDER BY discrepancy_id, version DESC",
+        "SELECT version, step, at, by, amount, cause, words FROM discrepancy_steps WHERE discrepancy_id = :id "
+        "AND step = 'proposed' ORDER BY version DESC LIMIT 1",
+        id=discrepancy_id,
+    )
+    return _step(answer.one())
+
+
+async def settlements(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Step]:
+    """Return how each was settled last by somebody."""
+    rows = await tx.execute(
+        "SELECT DISTINCT ON (discrepancy_id) discrepancy_id, version, step, at, by, amount, cause, words "
+        "FROM discrepancy_steps WHERE discrepancy_id = ANY(:ids) AND step = 'resolved' AND words <> '' "
+        "ORDER BY discrepancy_id, version DESC",
         ids=list(ids),
     )
-    return {
-        row.discrepancy_id: Resolution(
-            row.discrepancy_id, row.version, Yen(row.amount), row.reason, row.resolved_by, row.resolved_at
-        )
-        for row in answer
-    }
+    return {row.discrepancy_id: _step(row) for row in rows}
 
 
-async def add_resolution(
-    tx: Transaction, found: Discrepancy, *, version: int, reason: str, by: str, at: datetime
-) -> None:
-    """Write a resolution; a second one of the same version fails."""
+_CHANGE: Final = """
+UPDATE discrepancies AS d SET state = j.state, assignee = j.assignee, version = j.version, changed_at = j.changed_at,
+    proposed_by = j.proposed_by, approved_by = j.approved_by,
+    resolved_amount = CASE WHEN j.state = 'resolved' THEN d.amount ELSE d.resolved_amount END
+FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:assignees AS text[]), CAST(:versions AS integer[]),
+    CAST(:moments AS timestamptz[]), CAST(:proposers AS text[]), CAST(:approvers AS text[]))
+    AS j(id, state, assignee, version, changed_at, proposed_by, approved_by)
+WHERE d.id = j.id
+"""
+_ADD_STEPS: Final = """
+INSERT INTO discrepancy_steps (discrepancy_id, version, step, at, by, amount, cause, words)
+SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:versions AS integer[]), CAST(:kinds AS text[]),
+    CAST(:moments AS timestamptz[]), CAST(:names AS text[]), CAST(:amounts AS bigint[]), CAST(:causes AS text[]),
+    CAST(:words AS text[]))
+"""
+
+
+async def change(tx: Transaction, moved: Sequence[tuple[Stored, Sequence[Step]]]) -> None:
+    """Write what became of locked discrepancies, and their steps; a second step of one version fails."""
+    changed = [(after, steps) for after, steps in moved if steps]
+    if not changed:
+        return
+    rows = [after for after, _ in changed]
     await tx.execute(
-        "INSERT INTO resolutions (discrepancy_id, version, kind, order_id, amount, reason, resolved_by, resolved_at) "
-        "VALUES (:id, :version, :kind, :order_id, :amount, :reason, :by, :at)",
-        id=found.id,
-        version=version,
-        kind=found.kind,
-        order_id=found.order_id,
-        amount=found.amount.amount,
-        reason=reason,
-        by=by,
-        at=at,
+        _CHANGE,
+        ids=[each.id for each in rows],
+        states=[each.state for each in rows],
+        assignees=[each.assignee for each in rows],
+        versions=[each.version for each in rows],
+        moments=[each.changed_at for each in rows],
+        proposers=[each.proposed_by for each in rows],
+        approvers=[each.approved_by for each in rows],
+    )
+    steps = [(after.id, step) for after, theirs in changed for step in theirs]
+    await tx.execute(
+        _ADD_STEPS,
+        ids=[each for each, _ in steps],
+        versions=[step.version for _, step in steps],
+        kinds=[step.step for _, step in steps],
+        moments=[step.at for _, step in steps],
+        names=[step.by for _, step in steps],
+        amounts=[step.amount.amount for _, step in steps],
+        causes=[step.cause for _, step in steps],
+        words=[step.words for _, step in steps],
     )
