@@ -16,6 +16,7 @@ from reconciliation.closing import routes as closing_routes
 from reconciliation.days import pages as day_pages
 from reconciliation.days import routes as day_routes
 from reconciliation.discrepancies import routes as discrepancy_routes
+from reconciliation.discrepancies import work_routes as discrepancy_work_routes
 from reconciliation.exports import routes as export_routes
 from reconciliation.mappings import routes as mapping_routes
 from reconciliation.payouts import routes as payout_routes
@@ -64,6 +65,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(contract_routes.router)
     app.include_router(payout_routes.router)
     app.include_router(discrepancy_routes.router)
+    app.include_router(discrepancy_work_routes.router)
     app.include_router(export_routes.router)
     app.include_router(staff_pages.router)
     app.include_router(day_pages.router)
