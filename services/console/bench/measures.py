@@ -13,6 +13,7 @@ import httpx
 from console.bench.charging import charges
 from console.bench.load import Load, percentile, post, send_all
 from console.bench.place import BenchPlace
+from console.bench.reconciling.measure import reconcile
 from console.installation import CannotStartError
 from kernel.clock import business_date, new_id
 from kernel.stream import open_stream
@@ -195,6 +196,7 @@ ALL: Mapping[str, Measure] = {
     "captured": captured,
     "charges": charges,
     "stream": stream,
+    "reconcile": reconcile,
 }
 
 

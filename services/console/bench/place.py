@@ -23,9 +23,13 @@ SETTLE_SECONDS_MAX = 120.0
 class BenchPlace:
     """One `momiji up` for the length of a bench."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str], *, seconds: float) -> None:
+    def __init__(
+        self, home: Path, environment: Mapping[str, str], *, seconds: float, payments: int = 0, months: int = 12
+    ) -> None:
         self.home = home
         self.seconds = seconds
+        self.payments = payments
+        self.months = months
         self.stream = environment.get("MOMIJI_STREAM", "postgres")
         self.kafka_bootstrap = environment.get("MOMIJI_KAFKA_BOOTSTRAP", "")
         self.ports = _free_ports()
@@ -53,6 +57,16 @@ class BenchPlace:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(60)
+
+    @property
+    def pid(self) -> int:
+        """The process of `momiji up`."""
+        assert self._process is not None  # noqa: S101 - start() comes first
+        return self._process.pid
+
+    def postgres_pid(self) -> int:
+        """Return the process of PostgreSQL's server."""
+        return int((self.home / "postgres" / "postmaster.pid").read_text(encoding="ascii").splitlines()[0])
 
     @property
     def running(self) -> Running:

@@ -1,0 +1,176 @@
+"""`momiji bench reconcile`: files of a made-up year are sent and matched; the judge says whether rightly, and the clock how fast."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psycopg
+
+from console.bench.place import BenchPlace
+from console.bench.reconciling import books, memory, papers, world
+from console.bench.reconciling.judge import Verdict, judge
+from console.bench.reconciling.plan import Plan
+from console.installation import CannotStartError
+
+Result = Mapping[str, object]
+MIB: Final = 1 << 20
+SEED: Final = 1
+FINISH_SECONDS_MAX: Final = 900.0
+LOOK_SECONDS: Final = 0.05
+CONSUMERS: Final = ("matching",)  # Who acts on a statement; all of them must be done.
+
+
+async def reconcile(place: BenchPlace) -> list[Result]:
+    """Measure a made-up year: its files by the API, until the last consumer has committed what follows from them."""
+    scratch = place.home / "reconcile"
+    scratch.mkdir()
+    plan = Plan(SEED, place.payments)
+    made_from = time.perf_counter()
+    made = world.make(plan, scratch=scratch)
+    sent = papers.write(made, plan, scratch, months=place.months)
+    making = time.perf_counter() - made_from
+    with place.postgres.connect("reconciliation") as database:
+        started = time.perf_counter()
+        books.put_claims(made, database, scratch=scratch)
+        claiming = time.perf_counter() - started
+        ran = await _run(place, database, sent)
+        verdict = judge(made, database, scratch=scratch)
+        floor = _floor(place, database, scratch)
+    shutil.rmtree(scratch)
+    return [
+        {
+            "name": "reconcile",
+            "payments": plan.payments,
+            "lines": sum(each["line_count"] for each in ran["answers"]),
+            "files": len(sent),
+            "megabytes": ran["bytes"] / MIB,
+            "made_seconds": making,
+            "claims_seconds": claiming,
+            "ingest_seconds": ran["ingest"],
+            "ingest_to_commit_seconds": ran["total"],
+            "with_claims_seconds": claiming + ran["total"],
+            "peak_mb": ran["peaks"],
+            "peak_postgres_mb": ran["postgres"],
+            "floor_seconds": floor,
+            "times_the_floor": (claiming + ran["total"]) / floor,
+        },
+        {"name": "reconcile_verdict", **_said(verdict)},
+    ]
+
+
+async def _run(place: BenchPlace, database: psycopg.Connection[Any], sent: Sequence[papers.Paper]) -> dict[str, Any]:
+    """Send every file, one after the other, and wait until all that follows is committed."""
+    ours = _processes(place)
+    for pid in ours.values():
+        memory.forget_peak(pid)
+    headers = {"Authorization": f"Bearer {place.token('accounting')}"}
+    async with httpx.AsyncClient(base_url=place.running.url("reconciliation"), headers=headers, timeout=600) as client:
+        for name, wanted in papers.MAPPINGS.items():
+            _expect(await client.put(f"/v1/column-mappings/{name}", json=wanted))
+        started = time.perf_counter()
+        answers: list[dict[str, Any]] = []
+        postgres = place.postgres_pid()
+        with memory.Watch(postgres) as watch:
+            for each in sent:
+                answer = await client.post(
+                    f"/v1/statements/{each.format}", params={"name": each.path.name}, content=_pieces(each.path)
+                )
+                answers.append(_expect(answer))
+            ingest = time.perf_counter() - started
+            await _until_done(database, len(answers))
+            total = time.perf_counter() - started
+    return {
+        "answers": answers,
+        "bytes": sum(each.path.stat().st_size for each in sent),
+        "ingest": ingest,
+        "total": total,
+        "peaks": {name: round(memory.peak_bytes(pid) / MIB) for name, pid in ours.items()},
+        "postgres": watch.peak_bytes / MIB,
+    }
+
+
+async def _pieces(file: Path) -> Any:
+    with file.open("rb") as source:
+        while piece := source.read(MIB):
+            yield piece
+
+
+def _expect(answer: httpx.Response) -> dict[str, Any]:
+    if not answer.is_success:
+        raise CannotStartError(f"{answer.request.url} answered {answer.status_code}: {answer.text[:500]}")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _processes(place: BenchPlace) -> dict[str, int]:
+    """Return reconciliation's two processes."""
+    found = {}
+    for pid in memory.children_of(place.pid):
+        arguments = memory.arguments_of(pid)
+        for kind in ("serve", "work"):
+            if kind in arguments and "reconciliation" in arguments:
+                found[kind] = pid
+    return found
+
+
+async def _until_done(database: psycopg.Connection[Any], files: int) -> None:
+    """Wait until each consumer has committed what it does on every file."""
+    deadline = time.monotonic() + FINISH_SECONDS_MAX
+    query = (
+        "SELECT count(*) FROM inbox AS i JOIN outbox AS o ON o.id = i.event_id "
+        "WHERE o.type = 'reconciliation.statement.ingested.v1' AND i.consumer = ANY(%s)"
+    )
+    while True:
+        (done,) = database.execute(query, [list(CONSUMERS)]).fetchone() or (0,)
+        if done >= files * len(CONSUMERS):
+            return
+        if time.monotonic() > deadline:
+            raise CannotStartError(f"Only {done} of {files * len(CONSUMERS)} were done in {FINISH_SECONDS_MAX:.0f} s.")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _floor(place: BenchPlace, database: psycopg.Connection[Any], scratch: Path) -> float:
+    """Return how long PostgreSQL alone takes for the same: COPY of claims and lines with their keys, one hash join."""
+    columns = {
+        "claims": "id, kind, method, attempt_id, charge_id, order_id, facility, amount, business_date",
+        "settlement_lines": "id, file_id, record, provider, kind, word, attempt_id, reference, key, gross, fee, tax, "
+        "net, payout, arrives_on, occurred_on",
+    }
+    for table, names in columns.items():
+        books.copy_out(database, f"SELECT {names} FROM {table} ORDER BY id", scratch / f"{table}.csv")
+        database.execute(f"CREATE SCHEMA IF NOT EXISTS floor; CREATE TABLE floor.{table} (LIKE public.{table})")
+        database.execute(f"ALTER TABLE floor.{table} ADD PRIMARY KEY (id)")
+    started = time.perf_counter()
+    with database.transaction():
+        for table, names in columns.items():
+            copy = f"COPY floor.{table} ({names}) FROM STDIN (FORMAT csv, HEADER)"
+            books.copy_in(database, copy, scratch / f"{table}.csv")
+        database.execute("SET LOCAL work_mem = '128MB'")
+        database.execute(
+            "CREATE TABLE floor.legs AS SELECT l.id AS line_id, c.id AS claim_id, l.gross - c.amount AS difference "
+            "FROM floor.settlement_lines AS l JOIN floor.claims AS c USING (attempt_id, kind)"
+        )
+    seconds = time.perf_counter() - started
+    database.execute("DROP SCHEMA floor CASCADE")
+    return seconds
+
+
+def _said(verdict: Verdict) -> dict[str, object]:
+    return {
+        "perfect": verdict.perfect,
+        "matches_due": verdict.matches.due,
+        "matches_wrong": verdict.matches.wrong,
+        "matches_missed": verdict.matches.missed,
+        "by_rule": verdict.matches.by_rule,
+        "recall_percent": {name: each.recall_percent for name, each in verdict.kinds.items()},
+        "invented": {name: each.wrong for name, each in verdict.kinds.items()},
+        "sums": verdict.sums,
+    }
+
+
