@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     restore = commands.add_parser("restore", help="restore an archive into an empty folder")
     restore.add_argument("file")
 
-    bench = commands.add_parser("bench", help="measure orders, scans, latency, stream and reconciliation; prints JSON lines")
+    bench = commands.add_parser(
+        "bench", help="measure orders, scans, latency, stream and reconciliation; prints JSON lines"
+    )
     bench.add_argument("--seconds", type=float, default=5.0, help="length of each measurement (default 5)")
     bench.add_argument("--payments", type=int, default=1_000_000, metavar="N", help="how many `reconcile` reconciles")
     bench.add_argument("--months", type=int, default=12, metavar="N", help="how many months are in one of its files")

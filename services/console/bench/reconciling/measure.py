@@ -1,4 +1,4 @@
-"""`momiji bench reconcile`: files of a made-up year are sent and matched; the judge says whether rightly, and the clock how fast."""
+"""`momiji bench reconcile`: a made-up year is sent and matched; the judge says how rightly, the clock how fast."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def reconcile(place: BenchPlace) -> list[Result]:
         claiming = time.perf_counter() - started
         ran = await _run(place, database, sent)
         verdict = judge(made, database, scratch=scratch)
-        floor = _floor(place, database, scratch)
+        floor = _floor(database, scratch)
     shutil.rmtree(scratch)
     return [
         {
@@ -110,7 +110,7 @@ def _expect(answer: httpx.Response) -> dict[str, Any]:
 
 def _processes(place: BenchPlace) -> dict[str, int]:
     """Return reconciliation's two processes."""
-    found = {}
+    found: dict[str, int] = {}
     for pid in memory.children_of(place.pid):
         arguments = memory.arguments_of(pid)
         for kind in ("serve", "work"):
@@ -135,7 +135,7 @@ async def _until_done(database: psycopg.Connection[Any], files: int) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _floor(place: BenchPlace, database: psycopg.Connection[Any], scratch: Path) -> float:
+def _floor(database: psycopg.Connection[Any], scratch: Path) -> float:
     """Return how long PostgreSQL alone takes for the same: COPY of claims and lines with their keys, one hash join."""
     columns = {
         "claims": "id, kind, method, attempt_id, charge_id, order_id, facility, amount, business_date",
@@ -172,5 +172,3 @@ def _said(verdict: Verdict) -> dict[str, object]:
         "invented": {name: each.wrong for name, each in verdict.kinds.items()},
         "sums": verdict.sums,
     }
-
-

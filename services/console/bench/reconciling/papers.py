@@ -20,12 +20,15 @@ _JAPAN: Final = "moment + INTERVAL 9 HOUR"
 _KEY: Final = "concat('pi_', translate(CAST(l.charge AS VARCHAR), '-', ''))"
 _STRIPE: Final = f"""
 SELECT l.payout AS automatic_payout_id,
-       strftime(l.arrives_on::TIMESTAMP - INTERVAL 9 HOUR, '%Y-%m-%d %H:%M:%S') AS automatic_payout_effective_at_utc,
+       strftime(l.arrives_on::TIMESTAMP - INTERVAL 9 HOUR, '%Y-%m-%d %H:%M:%S')
+           AS automatic_payout_effective_at_utc,
        strftime(l.arrives_on::TIMESTAMP, '%Y-%m-%d %H:%M:%S') AS automatic_payout_effective_at,
        concat('txn_', l.number) AS balance_transaction_id, strftime(moment, '%Y-%m-%d %H:%M:%S') AS created_utc,
-       strftime({_JAPAN}, '%Y-%m-%d %H:%M:%S') AS created, '' AS available_on_utc, '' AS available_on, 'jpy' AS currency,
+       strftime({_JAPAN}, '%Y-%m-%d %H:%M:%S') AS created, '' AS available_on_utc, '' AS available_on,
+       'jpy' AS currency,
        concat(gross, '.00') AS gross, concat(fee, '.00') AS fee, concat(gross - fee, '.00') AS net,
-       CASE kind WHEN 'dispute_won' THEN 'dispute_reversal' ELSE kind END AS reporting_category,
+       CASE kind WHEN 'dispute_won' THEN 'dispute_reversal' WHEN 'adjustment' THEN 'other_adjustment' ELSE kind END
+           AS reporting_category,
        concat('ch_', l.number // 100) AS source_id, concat(product, ' ', category, ', ', quantity) AS description,
        concat('ch_', l.number // 100) AS charge_id, {_KEY} AS payment_intent_id, '' AS charge_created_utc,
        '' AS charge_created, 'card' AS payment_method_type, 'visa' AS card_brand, 'credit' AS card_funding,
@@ -34,7 +37,8 @@ SELECT l.payout AS automatic_payout_id,
 """
 _PAYPAY: Final = f"""
 SELECT concat('9', lpad(CAST(l.number AS VARCHAR), 18, '0'), CASE WHEN chaff THEN '1' ELSE '0' END) AS "取引番号",
-       '123456789012345678' AS "加盟店ID", '広島県' AS "屋号", '5001' AS "店舗ID", concat(facility, '〜窓口') AS "店舗名",
+       '123456789012345678' AS "加盟店ID", '広島県' AS "屋号", '5001' AS "店舗ID",
+       concat(facility, '〜窓口') AS "店舗名",
        '' AS "端末番号/PosID", CASE WHEN chaff THEN '取引失敗' ELSE '取引完了' END AS "取引ステータス",
        strftime({_JAPAN}, '%Y/%m/%d %H:%M:%S') AS "取引日時", gross AS "取引金額", '' AS "レシート番号",
        'PayPay残高' AS "支払い方法", '' AS "支払い詳細", '' AS "取引確定期限", reference AS "加盟店決済ID",
@@ -42,11 +46,16 @@ SELECT concat('9', lpad(CAST(l.number AS VARCHAR), 18, '0'), CASE WHEN chaff THE
 """
 _KOMOJU: Final = f"""
 SELECT concat('k', l.number) AS "決済ID",
-       CASE kind WHEN 'charge' THEN '売上' WHEN 'refund' THEN '返金' ELSE '取消' END AS "種別",
+       CASE kind WHEN 'charge' THEN '売上' WHEN 'refund' THEN '返金' WHEN 'reversal' THEN '取消' ELSE '調整' END AS "種別",
        reference AS "外部注文番号", gross AS "金額", fee AS "手数料", tax AS "手数料消費税",
        strftime({_JAPAN}, '%Y/%m/%d %H:%M:%S') AS "決済日時"
 """
-_SELECTS: Final[dict[Provider, str]] = {"stripe": _STRIPE, "paypay": _PAYPAY, "paypay_parks": _PAYPAY, "komoju": _KOMOJU}
+_SELECTS: Final[dict[Provider, str]] = {
+    "stripe": _STRIPE,
+    "paypay": _PAYPAY,
+    "paypay_parks": _PAYPAY,
+    "komoju": _KOMOJU,
+}
 
 # Formats that accounting makes by a mapping of columns: their name, and what is sent to /v1/column-mappings.
 MAPPINGS: Final[dict[str, dict[str, Any]]] = {
@@ -63,7 +72,7 @@ MAPPINGS: Final[dict[str, dict[str, Any]]] = {
                 "tax": {"headings": ["手数料消費税"], "optional": True},
                 "occurred_on": {"headings": ["決済日時"], "parse": "moment_japan"},
             },
-            "kinds": {"売上": "charge", "返金": "refund", "取消": "reversal"},
+            "kinds": {"売上": "charge", "返金": "refund", "取消": "reversal", "調整": "adjustment"},
         },
     },
     "paypay_parks": {
@@ -116,7 +125,7 @@ def write(world: duckdb.DuckDBPyConnection, plan: Plan, folder: Path, *, months:
     world.execute("CREATE OR REPLACE TABLE places (file VARCHAR, record INTEGER, number BIGINT)")
     world.execute(
         "CREATE OR REPLACE VIEW told AS SELECT l.*, p.charge, p.facility, p.product, p.category, p.quantity "
-        "FROM lines AS l JOIN payments AS p ON p.i = l.number // 100"
+        "FROM lines AS l LEFT JOIN payments AS p ON p.i = l.number // 100"
     )
     found = []
     for first, last in periods(plan, months):
@@ -135,15 +144,16 @@ def _write_one(
         "UNION ALL SELECT *, true AS chaff FROM told WHERE provider = $provider AND day BETWEEN $first AND $last "
         "AND kind = 'charge' AND number % 9700 = 0"
     )
+    # Stripe tells of a payment once it is paid out.
+    told_on = "arrives_on" if provider == "stripe" else "day"
     world.execute(
-        "CREATE OR REPLACE TEMP TABLE page AS SELECT *, row_number() OVER (ORDER BY day, number, NOT chaff) AS place "
-        "FROM (SELECT *, false AS chaff FROM told WHERE provider = $provider AND day BETWEEN $first AND $last "
+        "CREATE OR REPLACE TEMP TABLE page AS "
+        f"SELECT *, row_number() OVER (ORDER BY {told_on}, day, number, NOT chaff) AS place FROM (SELECT *, false AS chaff FROM told WHERE provider = $provider "
+        f"AND {told_on} BETWEEN $first AND $last "
         f"{failed if provider == 'paypay' else ''}) AS one",
         {"provider": provider, "first": days[0] - timedelta(days=overlap), "last": days[1]},
     )
-    world.execute(
-        "INSERT INTO places SELECT $name, place + 1, number FROM page WHERE NOT chaff", {"name": path.name}
-    )
+    world.execute("INSERT INTO places SELECT $name, place + 1, number FROM page WHERE NOT chaff", {"name": path.name})
     world.execute(f"COPY ({select} FROM page AS l ORDER BY place) TO '{path}' (FORMAT csv, HEADER)")
     if provider == "paypay":
         _as_downloaded(path)

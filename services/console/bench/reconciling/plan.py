@@ -1,4 +1,4 @@
-"""What is to be made: how many payments, over which days, which of them go wrong and how; pure and drawn from a seed."""
+"""What is to be made: how many payments, over which days, which of them go wrong and how; pure."""
 
 from __future__ import annotations
 
@@ -34,13 +34,15 @@ Role = Literal[
 ]
 """What becomes of one payment, at us and at its provider.
 
-Good: plain; refunded, whole or in part, up to a month later; disputed_and_lost, disputed_and_won (a card's); reversed (a
-bank took it back; reversed_as_refund: its provider calls it a refund); in_two_claims (more came than was due: our books
+Good: plain; refunded, whole or in part, up to a month later; disputed_and_lost, disputed_and_won (a card's); reversed
+(a bank took it back; reversed_as_refund: its provider calls it a refund); in_two_claims (more came than was due: our books
 hold it in two parts, the provider in one); in_two_lines (the other way round); told_next_day (across midnight);
-not_yet_told (after the last statement). Faults: stranger (the provider has it, we do not); refunded_by_hand (a refund at
-the provider that nobody asked us for); charged_twice, refunded_twice (at the provider); never_charged, never_refunded
-(at the provider, though our books say so); other_amount, other_refund_amount; told_late; other_fee (than agreed); twin (one that
-only we have and one that only the provider has, of the same day and amount: two faults and no match).
+not_yet_told (after the last statement).
+
+Faults: stranger (the provider has it, we do not); refunded_by_hand (a refund at the provider that nobody asked us for);
+charged_twice, refunded_twice (at the provider); never_charged, never_refunded (at the provider, though our books say
+so); other_amount, other_refund_amount; told_late; other_fee (than agreed); twin (one that only we have and one that
+only the provider has, of the same day and amount: two faults and no match).
 """
 FAULTS: Final[tuple[Role, ...]] = (
     *("stranger", "refunded_by_hand", "charged_twice", "refunded_twice", "never_charged", "never_refunded"),
@@ -110,9 +112,7 @@ class Plan:
     def roles(self) -> tuple[tuple[Role, int], ...]:
         """How many payments have which role; every fault several times, and the rest is plain."""
         few = max(6, self.payments // 4_000)
-        special: list[tuple[Role, int]] = [(each, few) for each in FAULTS]
-        for good in (*CARD_ONLY, *BANK_ONLY):
-            special.append((good, few))
+        special: list[tuple[Role, int]] = [(each, few) for each in (*FAULTS, *CARD_ONLY, *BANK_ONLY)]
         special += [("in_two_claims", few), ("in_two_lines", few), ("told_next_day", few), ("not_yet_told", few)]
         special += [("refunded", self.payments * 3 // 100), ("refunded_in_part", max(few, self.payments // 200))]
         return (*special, ("plain", self.payments - sum(count for _, count in special)))

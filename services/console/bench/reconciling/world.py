@@ -1,8 +1,8 @@
 """Makes the world of a plan in a DuckDB: what our books say of each payment, what its provider says, and the truth.
 
-Everything is drawn from MD5 sums of the seed, a word and a number, so that it is the same on every machine. The truth is
-kept as `deed`: one movement of money of one payment. A claim and a line are partners if, and only if, they are of the
-same deed.
+Everything is drawn from MD5 sums of the seed, a word and a number, so that it is the same on every machine. The truth
+is kept as `deed`: one movement of money of one payment. A claim and a line are partners if, and only if, they are of
+the same deed.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ WITH drawn AS (
     FROM placed AS p JOIN days AS d ON d.place = p.day_place JOIN goods AS g ON g.place = p.good_place
 )
 SELECT i, role, CASE WHEN method = 'paypay' AND facility IN ({_words(PARKS)}) THEN '{PARKS_PAY}'
-                    ELSE CASE method {providers} END END AS provider, method, facility, product, category, owner, account, quantity,
-       amount, paid_at, {id_sql(_drawn(plan, "attempt"), "paid_at - INTERVAL 90 SECOND")} AS attempt,
+                    ELSE CASE method {providers} END END AS provider, method, facility, product, category, owner,
+       account, quantity, amount, paid_at, {id_sql(_drawn(plan, "attempt"), "paid_at - INTERVAL 90 SECOND")} AS attempt,
        {id_sql(_drawn(plan, "charge"), "paid_at - INTERVAL 95 SECOND")} AS charge,
        {id_sql(_drawn(plan, "order"), "paid_at - INTERVAL 100 SECOND")} AS order_id,
        CAST(drawn_b % 7 AS INTEGER) AS small, 1 + CAST((drawn_a // 7919) % 30 AS INTEGER) AS later_days
@@ -148,7 +148,8 @@ FROM timed ORDER BY i
 
 # One row for each deed that our books have: payment, step, copy, kind, amount, moment.
 _OURS: Final = f"""
-SELECT i, {CHARGE} AS step, 0 AS copy, 'charge' AS kind, amount, paid_at AS moment FROM payments WHERE role <> 'stranger'
+SELECT i, {CHARGE} AS step, 0 AS copy, 'charge' AS kind, amount, paid_at AS moment FROM payments
+    WHERE role <> 'stranger'
 UNION ALL SELECT i, {CHARGE}, 1, 'charge', 100 + small, paid_at + INTERVAL 1 SECOND FROM payments
     WHERE role = 'in_two_claims'
 UNION ALL SELECT i, {REFUND}, 0, 'refund', -CASE role WHEN 'refunded_in_part' THEN (amount + 1) // 2 ELSE amount END,
@@ -166,8 +167,8 @@ UNION ALL SELECT i, {REVERSAL}, 0, 'reversal', -amount, paid_at + to_days(1 + la
 def _claims(plan: Plan) -> str:
     return f"""
 CREATE TABLE claims AS
-SELECT {id_sql(_drawn(plan, "claim", "concat(o.i, ':', step, ':', copy)"), "o.moment")} AS id, i * {STEPS} + step AS deed,
-       o.kind, p.method, p.attempt, p.charge, p.order_id, p.facility, o.amount, o.moment,
+SELECT {id_sql(_drawn(plan, "claim", "concat(o.i, ':', step, ':', copy)"), "o.moment")} AS id,
+       i * {STEPS} + step AS deed, o.kind, p.method, p.attempt, p.charge, p.order_id, p.facility, o.amount, o.moment,
        CAST(o.moment + INTERVAL {JAPAN_HOURS} HOUR AS DATE) AS business_date
 FROM ({_OURS}) AS o JOIN payments AS p USING (i) ORDER BY o.moment, deed, copy
 """
@@ -248,7 +249,7 @@ FROM priced WHERE day <= DATE '{plan.last}' ORDER BY provider, day, number
 def _faults() -> str:
     """Return the labels that follow from the roles: what a person must be shown, once for each deed."""
     return f"""
-CREATE TABLE faults AS
+CREATE TABLE faults AS SELECT kind, concat('deed:', deed) AS subject, CAST(amount AS BIGINT) AS amount FROM (
 SELECT 'missing_here' AS kind, deed, gross AS amount FROM lines JOIN payments AS p ON p.i = deed // {STEPS}
     WHERE p.role = 'stranger' OR deed % {STEPS} IN ({BY_HAND}, {STRANGER})
 UNION ALL SELECT 'paid_again_at_provider', i * {STEPS} + {CHARGE}, amount FROM payments WHERE role = 'charged_twice'
@@ -261,7 +262,9 @@ UNION ALL SELECT 'provider_amount_differs', c.deed, l.gross - c.amount FROM clai
     WHERE (p.role = 'other_amount' AND c.deed % {STEPS} = {CHARGE})
        OR (p.role = 'other_refund_amount' AND c.deed % {STEPS} = {REFUND})
 UNION ALL SELECT 'booked_late', i * {STEPS} + {CHARGE}, amount FROM payments WHERE role = 'told_late'
-UNION ALL SELECT 'fee_differs', i * {STEPS} + {CHARGE}, 1 + small FROM payments WHERE role = 'other_fee'
+UNION ALL SELECT 'fee_differs', deed, fee + tax - {fee_sql("gross")} - {tax_sql(fee_sql("gross"))}
+    FROM (SELECT l.*, p.role FROM lines AS l JOIN payments AS p ON p.i = deed // {STEPS})
+    WHERE role = 'other_fee' AND kind = 'charge')
 """
 
 
