@@ -6,8 +6,8 @@ import json
 
 import psycopg
 
+from console.bench.reconciling import agreements, banking, papers, settling, world
 from console.bench.reconciling import books as our_side
-from console.bench.reconciling import papers
 from kernel.access import Role
 from kernel.contracts import Envelope
 from kernel.contracts.reconciliation import StatementIngested
@@ -20,9 +20,9 @@ def connect(books) -> psycopg.Connection:
 
 
 async def agree(books, web) -> None:
-    """Make the mappings of columns that the files need."""
-    for name, wanted in papers.MAPPINGS.items():
-        answer = await web.put(f"/v1/column-mappings/{name}", json=wanted, headers=books.token(Role.ACCOUNTING))
+    """Make the mappings of columns that the files need, and the contracts."""
+    for path, each in agreements.wanted().items():
+        answer = await web.put(path, json=each, headers=books.token(Role.ACCOUNTING))
         assert answer.is_success, answer.text
 
 
@@ -70,3 +70,11 @@ def put_our_side(books, world, scratch) -> int:
     """Write what our ledger would have kept."""
     with connect(books) as database:
         return our_side.put_claims(world, database, scratch=scratch)
+
+
+def write(plan, folder, *, months=1):
+    """Make the world of a plan; return it and the files to send."""
+    made = world.make(plan)
+    settled = settling.settle(made, plan)
+    sent = papers.write(made, plan, folder, months=months)
+    return made, sent + banking.write_statements(made, plan, settled.transfers, folder, months=months)

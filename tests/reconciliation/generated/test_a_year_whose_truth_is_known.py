@@ -1,32 +1,87 @@
-"""A made-up year goes through the public interfaces; everything that is wrong in it is found, and nothing else."""
+"""A made-up winter goes through the public interfaces; everything that is wrong in it is found, and nothing else."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from uuid import uuid4
 
 import pytest
 
-from console.bench.reconciling import papers, world
 from console.bench.reconciling.judge import judge
 from console.bench.reconciling.plan import Plan
+from reconciliation.matching import actions
 from support import made_up
 
+AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+BETWEEN_US_AND_PROVIDERS = {
+    *("missing_here", "paid_again_at_provider", "missing_at_provider", "provider_amount_differs", "booked_late"),
+    *("fee_differs", "payout_unequal"),
+}
 
-def plan_of(seed):
-    return Plan(seed, 2_000, first=date(2025, 12, 1), last=date(2026, 3, 31))
+
+def plan_of(seed, payments=2_000):
+    return Plan(seed, payments, first=date(2025, 12, 1), last=date(2026, 3, 31))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_every_payment_finds_its_own_line_and_no_other(books, web, tmp_path, seed):
-    plan = plan_of(seed)
-    made = world.make(plan)
-    sent = papers.write(made, plan, tmp_path, months=1)
-    made_up.put_our_side(books, made, tmp_path)
+async def lived(books, web, folder, plan):
+    """Return the world of a plan after everything in it was sent and acted upon."""
+    made, sent = made_up.write(plan, folder)
+    made_up.put_our_side(books, made, folder)
     await made_up.agree(books, web)
     await made_up.send(books, web, sent)
     await made_up.consume(books)
+    return made
+
+
+def judged(books, made, folder):
     with made_up.connect(books) as database:
-        verdict = judge(made, database, scratch=tmp_path)
-    assert verdict.perfect, verdict
+        return judge(made, database, scratch=folder)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_every_fault_is_found_and_every_payment_finds_its_own_line_and_no_other(books, web, tmp_path, seed):
+    verdict = judged(books, await lived(books, web, tmp_path, plan_of(seed)), tmp_path)
+    kept = {name: each for name, each in verdict.kinds.items() if name in BETWEEN_US_AND_PROVIDERS}
+    assert replace(verdict, kinds=kept, deposits=verdict.matches).perfect, f"\n{verdict}"
+    assert set(kept) == BETWEEN_US_AND_PROVIDERS
+    assert all(each.labelled >= 3 for each in kept.values()), f"\n{verdict}"
     assert verdict.matches.due > 1_500
     assert set(verdict.matches.by_rule) == {
         "same_payment_same_kind", "same_payment_other_kind", "same_payment_in_sum", "same_payment_other_amount",
     }  # fmt: skip
+
+
+async def test_the_judge_sees_a_match_of_strangers_and_one_that_is_missed(books, web, tmp_path):
+    made = await lived(books, web, tmp_path, plan_of(3, 500))
+    before = judged(books, made, tmp_path)
+    run_id = uuid4()
+    async with books.wiring.database.transaction("test") as tx:
+        stray = (await tx.execute("SELECT line_id FROM open_lines ORDER BY line_id LIMIT 1")).scalar_one()
+        claim = (await tx.execute("SELECT claim_id FROM open_claims ORDER BY claim_id LIMIT 1")).scalar_one()
+        await tx.execute(
+            "INSERT INTO match_legs (line_id, claim_id, rule, rule_version, run_id, difference) "
+            "VALUES (:line, :claim, 'same_payment_same_kind', 1, :run_id, 0)",
+            line=stray,
+            claim=claim,
+            run_id=run_id,
+        )
+        good = await tx.execute(
+            "SELECT line_id FROM match_legs WHERE group_id IS NULL AND difference = 0 AND run_id <> :run_id LIMIT 1",
+            run_id=run_id,
+        )
+        await actions.take_back(tx, good.scalar_one(), reversal_id=uuid4(), by="test", reason="to be seen", at=AT)
+    after = judged(books, made, tmp_path)
+    assert (before.matches.wrong, before.matches.missed) == (0, 0)
+    assert (after.matches.wrong, after.matches.missed) == (1, 1)
+    assert sum(each.right for each in after.kinds.values()) < sum(each.right for each in before.kinds.values())
+    assert sum(each.wrong for each in after.kinds.values()) >= 1
+
+
+def test_the_same_plan_is_the_same_world_byte_for_byte(tmp_path):
+    made = []
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        world, sent = made_up.write(plan_of(4, 500), folder)
+        labels = world.execute("SELECT * FROM faults ORDER BY ALL").fetchall()
+        made.append((labels, [(each.path.name, each.format, each.path.read_bytes()) for each in sent]))
+    assert made[0] == made[1]

@@ -6,10 +6,13 @@ from typing import Any, Final
 
 from console.bench.reconciling.banking import ACCOUNT
 from console.bench.reconciling.goods import GOODS
-from console.bench.reconciling.plan import PARKS, TERMS, Plan, Provider
+from console.bench.reconciling.papers import MAPPINGS
+from console.bench.reconciling.plan import PARKS, TERMS, Provider
 from console.bench.reconciling.settling import KOMOJU_FEES, LATE_BANK_DAYS
 
 DAYS_LATE: Final = 5
+# The day of the example contracts, which these replace; what was before is read by the first that there is.
+SINCE: Final = "2026-04-01"
 NAMES: Final[dict[Provider, str]] = {
     "stripe": "ストライプジャパン(カ",
     "paypay": "ペイペイ(カ",
@@ -33,13 +36,19 @@ _PAYS: Final[dict[Provider, dict[str, Any]]] = {
 }
 
 
-def contracts(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return each contract by its name, as it is sent to /v1/provider-contracts."""
+def wanted() -> dict[str, dict[str, Any]]:
+    """Return what accounting puts where before the first file comes: mappings of columns, and contracts."""
+    mappings = {f"/v1/column-mappings/{name}": each for name, each in MAPPINGS.items()}
+    return mappings | {f"/v1/provider-contracts/{name}": each for name, each in contracts().items()}
+
+
+def contracts() -> dict[str, dict[str, Any]]:
+    """Return each contract by its name, as it is sent."""
     others = sorted({each.facility for each in GOODS} - set(PARKS))
     facilities: dict[Provider, list[str]] = {"paypay": others, "paypay_parks": sorted(PARKS)}
     return {
         each.provider: {
-            "since": plan.first.isoformat(),
+            "since": SINCE,
             "definition": {
                 "title": each.provider,
                 "provider": each.provider,

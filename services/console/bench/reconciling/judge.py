@@ -135,6 +135,16 @@ class Verdict:
         clean = not self.sums and all(not each.wrong and not each.missed for each in sides)
         return clean and all(each.right == each.labelled and not each.wrong for each in self.kinds.values())
 
+    def __str__(self) -> str:
+        """Return the verdict as a table."""
+        rows = [f"{'kind':<26}{'labelled':>10}{'found':>10}{'invented':>10}{'recall %':>10}"]
+        for name, each in self.kinds.items():
+            figures = (each.labelled, each.right, each.wrong)
+            rows.append(f"{name:<26}{''.join(f'{figure:>10,}' for figure in figures)}{each.recall_percent:>10.1f}")
+        for name, side in (("claims and lines", self.matches), ("payouts and deposits", self.deposits)):
+            rows.append(f"{name}: {side.due:,} due, {side.wrong:,} wrong, {side.missed:,} missed; {side.by_rule}")
+        return "\n".join((*rows, *self.sums))
+
 
 def judge(
     world: duckdb.DuckDBPyConnection, database: psycopg.Connection[Any], *, scratch: Path, stage: Stage = "alone"
@@ -260,7 +270,7 @@ def _kinds(world: duckdb.DuckDBPyConnection, stage: Stage) -> dict[str, Kind]:
         "SELECT kind, sum(l), sum(least(l, f)), sum(greatest(f - l, 0)) FROM ("
         "SELECT kind, subject, amount, sum(l) AS l, sum(f) AS f FROM ("
         "SELECT kind, subject, amount, 1 AS l, 0 AS f FROM labels UNION ALL "
-        "SELECT kind, subject, amount, 0, 1 FROM found_faults) AS both GROUP BY ALL) AS each "
+        "SELECT kind, subject, amount, 0, 1 FROM found_faults) AS told GROUP BY ALL) AS each "
         "GROUP BY kind ORDER BY kind"
     ).fetchall()
     return {kind: Kind(int(labelled), int(right), int(wrong)) for kind, labelled, right, wrong in rows}

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 
 from console.bench.place import BenchPlace
-from console.bench.reconciling import books, memory, papers, world
+from console.bench.reconciling import agreements, banking, books, memory, papers, settling, world
 from console.bench.reconciling.judge import Verdict, judge
 from console.bench.reconciling.plan import Plan
 from console.installation import CannotStartError
@@ -33,7 +33,9 @@ async def reconcile(place: BenchPlace) -> list[Result]:
     plan = Plan(SEED, place.payments)
     made_from = time.perf_counter()
     made = world.make(plan, scratch=scratch)
+    settled = settling.settle(made, plan)
     sent = papers.write(made, plan, scratch, months=place.months)
+    sent += banking.write_statements(made, plan, settled.transfers, scratch, months=place.months)
     making = time.perf_counter() - made_from
     with place.postgres.connect("reconciliation") as database:
         started = time.perf_counter()
@@ -71,8 +73,8 @@ async def _run(place: BenchPlace, database: psycopg.Connection[Any], sent: Seque
         memory.forget_peak(pid)
     headers = {"Authorization": f"Bearer {place.token('accounting')}"}
     async with httpx.AsyncClient(base_url=place.running.url("reconciliation"), headers=headers, timeout=600) as client:
-        for name, wanted in papers.MAPPINGS.items():
-            _expect(await client.put(f"/v1/column-mappings/{name}", json=wanted))
+        for path, wanted in agreements.wanted().items():
+            _expect(await client.put(path, json=wanted))
         started = time.perf_counter()
         answers: list[dict[str, Any]] = []
         postgres = place.postgres_pid()

@@ -46,7 +46,8 @@ SELECT concat('9', lpad(CAST(l.number AS VARCHAR), 18, '0'), CASE WHEN chaff THE
 """
 _KOMOJU: Final = f"""
 SELECT concat('k', l.number) AS "決済ID",
-       CASE kind WHEN 'charge' THEN '売上' WHEN 'refund' THEN '返金' WHEN 'reversal' THEN '取消' ELSE '調整' END AS "種別",
+       CASE kind WHEN 'charge' THEN '売上' WHEN 'refund' THEN '返金' WHEN 'reversal' THEN '取消' ELSE '調整' END
+           AS "種別",
        reference AS "外部注文番号", gross AS "金額", fee AS "手数料", tax AS "手数料消費税",
        strftime({_JAPAN}, '%Y/%m/%d %H:%M:%S') AS "決済日時"
 """
@@ -148,7 +149,8 @@ def _write_one(
     told_on = "arrives_on" if provider == "stripe" else "day"
     world.execute(
         "CREATE OR REPLACE TEMP TABLE page AS "
-        f"SELECT *, row_number() OVER (ORDER BY {told_on}, day, number, NOT chaff) AS place FROM (SELECT *, false AS chaff FROM told WHERE provider = $provider "
+        f"SELECT *, row_number() OVER (ORDER BY {told_on}, day, number, NOT chaff) AS place "
+        "FROM (SELECT *, false AS chaff FROM told WHERE provider = $provider "
         f"AND {told_on} BETWEEN $first AND $last "
         f"{failed if provider == 'paypay' else ''}) AS one",
         {"provider": provider, "first": days[0] - timedelta(days=overlap), "last": days[1]},

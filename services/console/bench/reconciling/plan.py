@@ -35,8 +35,8 @@ Role = Literal[
 """What becomes of one payment, at us and at its provider.
 
 Good: plain; refunded, whole or in part, up to a month later; disputed_and_lost, disputed_and_won (a card's); reversed
-(a bank took it back; reversed_as_refund: its provider calls it a refund); in_two_claims (more came than was due: our books
-hold it in two parts, the provider in one); in_two_lines (the other way round); told_next_day (across midnight);
+(a bank took it back; reversed_as_refund: its provider calls it a refund); in_two_claims (more came than was due: our
+books hold it in two parts, the provider in one); in_two_lines (the other way round); told_next_day (across midnight);
 not_yet_told (after the last statement).
 
 Faults: stranger (the provider has it, we do not); refunded_by_hand (a refund at the provider that nobody asked us for);
