@@ -17,6 +17,7 @@ from kernel.stream import open_stream
 from kernel.stream.protocol import EventStream
 from kernel.web import Pages
 from reconciliation.days.names import FacilityNames
+from reconciliation.reports.offer_names import OfferNames
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.staff.places import places_of
 
@@ -35,6 +36,7 @@ class Wiring:
     sign_in: SignIn
     stream: EventStream
     names: FacilityNames
+    offer_names: OfferNames
 
     @property
     def grace(self) -> timedelta:
@@ -91,4 +93,5 @@ def wire(settings: ReconciliationSettings, *, clock: Clock | None = None) -> Wir
             settings.stream, postgres_url=settings.stream_database_url, kafka_bootstrap=settings.kafka_bootstrap
         ),
         names=FacilityNames(settings.ticketing_api, settings.facility_names_seconds),
+        offer_names=OfferNames(settings.ticketing_api, settings.facility_names_seconds),
     )

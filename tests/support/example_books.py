@@ -17,10 +17,16 @@ FAULTS = {
 }
 # Names with what is hard to write: a wave dash, a minus sign, what a spreadsheet would run.
 NAMES = {
-    "hpam": "県立美術館〜本館−",
-    "shukkeien": "縮景園",
-    "history-museum": "=HYPERLINK(1)",
-    "forest-park": "もみのき森林公園",
+    ("facility", "hpam"): "県立美術館〜本館−",
+    ("facility", "shukkeien"): "縮景園",
+    ("facility", "history-museum"): "=HYPERLINK(1)",
+    ("facility", "forest-park"): "もみのき森林公園",
+    ("product", "hpam/collection"): "所蔵作品展",
+    ("product", "hpam/special"): "特別展",
+    ("product", "shukkeien/garden"): "庭園入園",
+    ("category", "hpam/adult"): "一般",
+    ("category", "hpam/university"): "大学生",
+    ("category", "shukkeien/adult"): "一般",
 }
 
 
@@ -28,9 +34,10 @@ async def fill(tx):
     """Write the example into empty books."""
     for event in month(7, *DAYS, orders_a_day=4, faults=FAULTS):
         await actions.record(tx, event)
-    for code, name in NAMES.items():
+    for (kind, code), name in NAMES.items():
         await tx.execute(
-            "INSERT INTO facility_names (code, since, name_ja, name_en) VALUES (:code, :at, :name, :name)",
+            "INSERT INTO known_names (kind, code, since, name_ja, name_en) VALUES (:kind, :code, :at, :name, :name)",
+            kind=kind,
             code=code,
             at=datetime(2026, 11, 1, tzinfo=UTC),
             name=name,

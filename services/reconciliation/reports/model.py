@@ -128,11 +128,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How things are called in one language; the codes of the facilities that have a name."""
+    """How things are called in one language; `product` and `category` take the facility first.
+
+    `facilities`: the codes of those that have a name.
+    """
 
     tag: str
     facility: Callable[[str], str]
     method: Callable[[str], str]
+    product: Callable[[str, str], str] = lambda _, code: code
+    category: Callable[[str, str], str] = lambda _, code: code
     facilities: tuple[str, ...] = ()
 
 

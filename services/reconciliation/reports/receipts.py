@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from kernel.money import Yen, tax_within, total
 from kernel.rows import Transaction
 from reconciliation.reports.model import ROWS_MAX, Asked, Column, Table, Text, entries_address, require_rows
 
+Period = Literal["day", "month"]
+
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """What one facility took for one revenue account by one method at one tax rate on one day."""
+    """What one facility took for one revenue account by one method at one tax rate on one day.
+
+    Of a month, `day` is its first one.
+    """
 
     day: date
     facility: str
@@ -34,8 +39,9 @@ class Receipts:
         return self.gross + self.unallocated - self.refunded - self.reversed
 
 
-_RECEIPTS = """
-SELECT business_date AS day, facility, revenue_account, revenue_owner, method, tax_rate_percent,
+# A period is a day, or a month by its first day.
+_RECEIPTS: Final = """
+SELECT {period} AS day, facility, revenue_account, revenue_owner, method, tax_rate_percent,
     count(DISTINCT charge_id) FILTER (WHERE kind IN ('captured', 'unallocated')) AS count,
     coalesce(sum(amount) FILTER (WHERE kind = 'captured'), 0)::bigint AS gross,
     coalesce(sum(amount) FILTER (WHERE kind = 'unallocated'), 0)::bigint AS unallocated,
@@ -44,16 +50,22 @@ SELECT business_date AS day, facility, revenue_account, revenue_owner, method, t
 FROM entries
 WHERE business_date BETWEEN :first AND :last AND kind IN ('captured', 'unallocated', 'refunded', 'reversed')
   AND (CAST(:facilities AS text[]) IS NULL OR facility = ANY(CAST(:facilities AS text[])))
-GROUP BY business_date, facility, revenue_account, revenue_owner, method, tax_rate_percent
-ORDER BY business_date, facility, revenue_account, revenue_owner, method, tax_rate_percent
+GROUP BY 1, facility, revenue_account, revenue_owner, method, tax_rate_percent
+ORDER BY 1, facility, revenue_account, revenue_owner, method, tax_rate_percent
 LIMIT :limit
 """
+_PERIODS: Final[dict[Period, str]] = {
+    "day": "business_date",
+    "month": "CAST(date_trunc('month', business_date) AS date)",
+}
 
 
-async def receipts(tx: Transaction, facilities: Sequence[str] | None, *, first: date, last: date) -> list[Receipts]:
-    """Return the receipts of days, of some facilities or (None) of all; raise TooManyRows."""
+async def receipts(
+    tx: Transaction, facilities: Sequence[str] | None, *, first: date, last: date, by: Period = "day"
+) -> list[Receipts]:
+    """Return the receipts of days, of some facilities or (None) of all, by day or month; raise TooManyRows."""
     answer = await tx.execute(
-        _RECEIPTS,
+        _RECEIPTS.format(period=_PERIODS[by]),
         first=first,
         last=last,
         facilities=list(facilities) if facilities is not None else None,

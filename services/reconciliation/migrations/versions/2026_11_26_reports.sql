@@ -3,13 +3,15 @@ ALTER TABLE export_log
     ADD COLUMN facilities  text[],
     ADD COLUMN bytes_count bigint NOT NULL DEFAULT 0 CHECK (bytes_count >= 0); -- 0 before this was kept
 
--- What facilities are called, as ticketing said when it was asked: files must not change while it does not answer.
-CREATE TABLE facility_names (
-    code    text NOT NULL,
+-- What things are called, as ticketing said when it was asked: files must not change while it does not answer, and the
+-- books outlive what is on sale.
+CREATE TABLE known_names (
+    kind    text NOT NULL CHECK (kind IN ('facility', 'product', 'category')),
+    code    text NOT NULL, -- of a product or category with its facility's before it and a slash between
     since   timestamptz NOT NULL,
     name_ja text NOT NULL,
     name_en text NOT NULL,
-    PRIMARY KEY (code, since)
+    PRIMARY KEY (kind, code, since)
 );
-CREATE TRIGGER facility_names_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON facility_names
+CREATE TRIGGER known_names_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON known_names
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
