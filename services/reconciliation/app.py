@@ -17,10 +17,14 @@ from reconciliation.days import pages as day_pages
 from reconciliation.days import routes as day_routes
 from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.discrepancies import work_routes as discrepancy_work_routes
+from reconciliation.exports import pages as export_pages
 from reconciliation.exports import routes as export_routes
 from reconciliation.mappings import routes as mapping_routes
 from reconciliation.payouts import routes as payout_routes
 from reconciliation.provider_contracts import routes as contract_routes
+from reconciliation.records import pages as record_pages
+from reconciliation.records import routes as record_routes
+from reconciliation.reports import pages as report_pages
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.staff import pages as staff_pages
 from reconciliation.statements import pages as statement_pages
@@ -67,10 +71,14 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(discrepancy_routes.router)
     app.include_router(discrepancy_work_routes.router)
     app.include_router(export_routes.router)
+    app.include_router(record_routes.router)
     app.include_router(staff_pages.router)
     app.include_router(day_pages.router)
     app.include_router(closing_pages.router)
     app.include_router(statement_pages.router)
+    app.include_router(report_pages.router)
+    app.include_router(export_pages.router)
+    app.include_router(record_pages.router)
     mount_assets(app)
     mount_problem_pages(app, wired.pages)
     return app

@@ -8,10 +8,13 @@ from babel.messages.pofile import read_po
 from reconciliation.days.wording import FACTS, METHODS
 from reconciliation.discrepancies import wording
 from reconciliation.drops import actions as drops
+from reconciliation.records import wording as record_words
+from reconciliation.reports import periods
 from reconciliation.staff.places import PLACES
 from reconciliation.statements import camt, tabular, zengin_notice, zengin_records, zengin_statement
 from reconciliation.statements import pages as statement_pages
 
+RECORD_TABLES = (record_words.ENTRY_KINDS, record_words.RECORD_KINDS, record_words.LINE_KINDS, record_words.BASES)
 SERVICES = Path(__file__).parents[2] / "services"
 SERVICE = SERVICES / "reconciliation"
 NAMED = (wording.KINDS, wording.STATES, wording.STEPS, wording.CAUSES, wording.SEVERITY_WORDS)
@@ -24,6 +27,8 @@ def said_in_templates():
 
 
 def said_in_python():
+    yield from (word for table in RECORD_TABLES for word in table.values())
+    yield from periods.TITLES
     yield from (place.title for place in PLACES)
     yield from (word for table in (METHODS, FACTS, *NAMED) for word in table.values())
     yield from (sentence for pair in wording.EXPLANATIONS.values() for sentence in pair)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
+from kernel.access import Issuer, Principal, new_key_pair
+from kernel.rows import Database
 from reconciliation.ledger import actions
+from reconciliation.settings import ReconciliationSettings
+from reconciliation.wiring import Wiring, wire
 from support.ledger_data import month
 
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
@@ -42,3 +49,62 @@ async def fill(tx):
             at=datetime(2026, 11, 1, tzinfo=UTC),
             name=name,
         )
+
+
+@contextmanager
+def database(server, empty):
+    """Yield the address of a database that holds the example, made of one with empty tables."""
+    name = f"example_books_{id(empty)}_{datetime.now(UTC):%H%M%S%f}"
+    with server.connect("postgres") as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{empty}"')
+    asyncio.run(_fill(server.url(name)))
+    yield server.url(name)
+    server.drop_database(name)
+
+
+async def _fill(url):
+    opened = Database(url, service="reconciliation")
+    async with opened.transaction("test") as tx:
+        await fill(tx)
+    await opened.close()
+
+
+@dataclass
+class Noon:
+    at: datetime = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+
+    def now(self):
+        return self.at
+
+
+@dataclass
+class Books:
+    wiring: Wiring
+    clock: Noon
+    issuer: Issuer
+
+    def token(self, role, *facilities):
+        principal = Principal(f"test-{role}", role, frozenset(facilities or ("*",)))
+        signed = self.issuer.token(principal, audience="staff", at=self.clock.at, lifetime=timedelta(hours=1))
+        return {"Authorization": f"Bearer {signed}"}
+
+    async def take(self, events):
+        async with self.wiring.database.transaction("test") as tx:
+            for event in events:
+                await actions.record(tx, event)
+
+
+def opened(url, folder):
+    """Return the books on a database, with a clock that stands still and tokens for every role."""
+    private, public = new_key_pair()
+    (folder / "keys").mkdir()
+    (folder / "keys" / "staff.pem").write_text(public)
+    settings = ReconciliationSettings(
+        reconciliation_database_url=url,
+        stream_database_url=url,
+        trusted_keys_dir=folder / "keys",
+        session_key="test-session-key-of-enough-characters",
+        ticketing_url="http://127.0.0.1:9",
+    )
+    clock = Noon()
+    return Books(wire(settings, clock=clock), clock, Issuer("staff", private))

@@ -91,7 +91,7 @@ async def morning(request: Request, day: str | None = None) -> Response:
             problems=[_told(wiring, each, tag) for each in shown.disagreements],
             waiting=[_told(wiring, each, tag) for each in shown.pending],
             formats=[
-                (each.name, f"{each.title.of(tag)} ({each.writing})")
+                (each.name, f"{each.title.of(tag)} {each.writing}")
                 for each in formats().values()
                 if each.report == "daily_receipts"
             ],

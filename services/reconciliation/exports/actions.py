@@ -12,7 +12,8 @@ from kernel.rows import Transaction
 from kernel.telemetry import correlation_id
 from reconciliation.days.model import require_range
 from reconciliation.exports import store
-from reconciliation.exports.model import Format, Made
+from reconciliation.exports.discovery import format_named
+from reconciliation.exports.model import Fetched, Format, Made
 from reconciliation.reports.model import Asked
 from reconciliation.reports.names import names
 from reconciliation.wiring import Wiring, scope_of
@@ -48,6 +49,22 @@ async def make(
     wish = await asked(
         wiring, principal, first=first, last=last, facility=facility, everywhere=chosen.everywhere, tag="ja"
     )
+    return await _make(wiring, principal, chosen, wish, facility)
+
+
+async def make_again(wiring: Wiring, principal: Principal, before: Fetched) -> Made:
+    """Make a file of the same days and facilities as one that was fetched, by whoever may see that one.
+
+    Raises UnknownFormat if there is no such format any more, Forbidden, and the refusals of the format.
+    """
+    chosen = format_named(before.format)
+    if chosen.everywhere and scope_of(principal) is not None:
+        raise Forbidden
+    wish = Asked(before.first, before.last, before.facilities, await names(wiring, "ja"))
+    return await _make(wiring, principal, chosen, wish, before.facility)
+
+
+async def _make(wiring: Wiring, principal: Principal, chosen: Format[Any], wish: Asked, facility: str) -> Made:
     async with wiring.database.transaction(correlation_id.get()) as tx:
         await read_only(tx)
         write = await chosen.read(tx, wish)
@@ -57,8 +74,8 @@ async def make(
             tx,
             by=principal.name,
             format_name=chosen.name,
-            first=first,
-            last=last,
+            first=wish.first,
+            last=wish.last,
             facility=facility,
             facilities=wish.facilities,
             sha256=hashlib.sha256(body).hexdigest(),

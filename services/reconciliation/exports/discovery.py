@@ -36,3 +36,9 @@ def format_named(name: str) -> Format[Any]:
         return formats()[name]
     except KeyError:
         raise UnknownFormat(format=name[:64], known=", ".join(sorted(formats()))) from None
+
+
+def title_of(name: str, tag: str) -> str:
+    """Return what a format is called in a language; one that is gone goes by its name."""
+    found = formats().get(name)
+    return name if found is None else f"{found.title.of(tag)} {found.writing}"

@@ -107,11 +107,12 @@ class Bar(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars beside the tables of a page."""
+    """Bars above the tables of a page. `in_time`: they follow each other as days do."""
 
     title: str
     kind: CellKind
     bars: tuple[Bar, ...]
+    in_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,13 @@ class UnknownReport(NotFound):
 
     slug = "unknown-report"
     advice = "There is no report {report}. There are: {known}."
+
+
+class NoDay(Invalid):
+    """Something that is no day."""
+
+    slug = "no-day"
+    advice = "“{day}” is no day that books can be of. Choose a first and a last day."
 
 
 class TooManyRows(Invalid):

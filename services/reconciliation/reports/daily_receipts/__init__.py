@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from datetime import timedelta
 
 from kernel.money import tax_within
 from kernel.rows import Transaction
@@ -28,6 +28,7 @@ from reconciliation.reports.receipts import (
     Receipts,
     by_method,
     by_rate,
+    grouped,
     money_of,
     receipts,
     sums_of,
@@ -92,10 +93,15 @@ def document(found: Sequence[Receipts], asked: Asked) -> Document:
         )
         for each in found
     )
-    by_day = groupby(found, key=lambda each: each.day)
+    sums = grouped(found, lambda each: each.day)
+    span = (max(sums) - min(sums)).days + 1 if sums else 0
     bars = tuple(
-        Bar(day.isoformat(), sums_of(rows).net.amount, entries_address(day, day, facility=asked.facility))
-        for day, rows in by_day
+        Bar(
+            f"{day.month}/{day.day}",
+            sums[day].net.amount if day in sums else 0,
+            entries_address(day, day, facility=asked.facility),
+        )
+        for day in (min(sums) + timedelta(days=number) for number in range(span))
     )
     return Document(
         title,
@@ -103,7 +109,7 @@ def document(found: Sequence[Receipts], asked: Asked) -> Document:
         asked.place,
         (Table(title, COLUMNS, rows, links), by_method(found, asked), by_rate(found, asked)),
         tuple(asked.say(each) for each in NOTES),
-        Chart(asked.say(Text("日別の差引収納額", "Net by day")), "yen", bars) if len(bars) > 1 else None,
+        Chart(asked.say(Text("日別の差引収納額", "Net by day")), "yen", bars, in_time=True) if len(bars) > 1 else None,
     )
 
 

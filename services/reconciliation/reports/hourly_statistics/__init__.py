@@ -37,7 +37,11 @@ def document(found: Sequence[Attendance], asked: Asked) -> Document:
         Bar(_said(hour, asked), hours[hour].visitors if hour in hours else 0, link)
         for hour, link in zip(span, links, strict=True)
     )
-    chart = Chart(asked.say(Text("時間帯別の入場者数", "Visitors by hour")), "count", bars) if len(bars) > 1 else None
+    chart = (
+        Chart(asked.say(Text("時間帯別の入場者数", "Visitors by hour")), "count", bars, in_time=True)
+        if len(bars) > 1
+        else None
+    )
     return Document(title, asked.period, asked.place, (Table(title, COLUMNS, rows, links),), (asked.say(NOTE),), chart)
 
 

@@ -143,7 +143,7 @@ def _chart(found: Sequence[Receipts], months: Sequence[date], asked: Asked) -> C
             )
             for month in months
         ]
-        return Chart(asked.say(Text("月別の差引収納額", "Net by month")), "yen", tuple(bars))
+        return Chart(asked.say(Text("月別の差引収納額", "Net by month")), "yen", tuple(bars), in_time=True)
     places = sorted(grouped(found, lambda each: each.facility).items(), key=lambda each: (-each[1].net.amount, each[0]))
     if len(places) < 2:  # noqa: PLR2004 - one bar compares nothing
         return None

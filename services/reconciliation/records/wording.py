@@ -1,0 +1,38 @@
+"""Words for what records call by code. English gettext messages."""
+
+ENTRY_KINDS = {
+    "sold": "Sold",
+    "captured": "Received",
+    "unallocated": "Over-receipt",
+    "set_aside": "Set aside: paid when it was over",
+    "reversed": "Taken back",
+    "refund_requested": "Refund asked for",
+    "refunded": "Given back",
+    "refund_failed": "Refund failed",
+    "cancelled": "Cancelled",
+    "admitted": "Entered",
+    "admission_reversed": "Entry undone",
+    "voided": "Ticket voided",
+    "disputed": "Contested",
+    "dispute_lost": "Contest lost",
+    "dispute_won": "Contest won",
+}
+RECORD_KINDS = {
+    "entry": "Ledger entry",
+    "voucher": "Voucher",
+    "settlement_line": "Provider's line",
+    "bank_line": "Bank line",
+    "export": "Fetched file",
+}
+LINE_KINDS = {
+    "charge": "Payment",
+    "refund": "Refund",
+    "refund_failure": "Refund that failed",
+    "reversal": "Payment taken back",
+    "dispute": "Contested payment",
+    "dispute_won": "Contest won",
+    "fee": "Fee",
+    "adjustment": "Adjustment",
+    "payout": "Payout",
+}
+BASES = {"statement": "Account statement", "notice": "Credit notice"}
