@@ -11,7 +11,7 @@ from reconciliation.drops import actions as drops
 from reconciliation.records import wording as record_words
 from reconciliation.reports import periods
 from reconciliation.staff.places import PLACES
-from reconciliation.statements import camt, tabular, zengin_notice, zengin_records, zengin_statement
+from reconciliation.statements import camt, tables, tabular, workbook, zengin_notice, zengin_records, zengin_statement
 from reconciliation.statements import pages as statement_pages
 
 RECORD_TABLES = (record_words.ENTRY_KINDS, record_words.RECORD_KINDS, record_words.LINE_KINDS, record_words.BASES)
@@ -35,7 +35,7 @@ def said_in_python():
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
     yield from (*drops.NOTES, *statement_pages.SENDERS.values())
     yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)
-    yield from (*zengin_records.EXPECTATIONS, *tabular.EXPECTATIONS)
+    yield from (*zengin_records.EXPECTATIONS, *tabular.EXPECTATIONS, *workbook.PROBLEMS, tables.AN_EMPTY_FILE)
     for file in SERVICE.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         yield from re.findall(r'\bWords\("([^"]+)"\)', text)

@@ -54,7 +54,7 @@ class SkipSaid(_Part):
 class Definition(_Part):
     """Which column says what. Without a column for the kind, `kinds` maps `+` and `-`, the sign of the amount.
 
-    `otherwise`: what a word is that `kinds` lacks; null refuses such a file.
+    `otherwise`: what a word is that `kinds` lacks; null refuses such a file. `sheet`: of a workbook; null: its first.
     """
 
     provider: Annotated[str, StringConstraints(pattern=NAME)]
@@ -64,6 +64,7 @@ class Definition(_Part):
     skips: Annotated[tuple[SkipSaid, ...], Field(max_length=10)] = ()
     currency: ColumnSaid | None = None
     delimiter: Literal[",", ";", "\t"] = ","
+    sheet: Annotated[str, StringConstraints(min_length=1, max_length=31)] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -87,7 +88,7 @@ class Definition(_Part):
             name=f"{name}@{version}",
             title_ja=title,
             title_en=title,
-            suffixes=("csv",),
+            suffixes=("csv", "xlsx"),
             columns=Columns(
                 provider=self.provider,
                 columns={field: said.column() for field, said in self.columns.items()},
@@ -96,6 +97,7 @@ class Definition(_Part):
                 skips=tuple(Skip(each.column.column(), frozenset(each.words)) for each in self.skips),
                 currency=self.currency.column() if self.currency else None,
                 delimiter=self.delimiter,
+                sheet=self.sheet,
             ),
         )
 

@@ -66,7 +66,7 @@ class Columns:
 
     `kinds` maps the file's own words to ours, and without a column for the kind `+` and `-`, the sign of the amount.
     A word that it lacks is `otherwise`; if that is None, the file is refused: a booking of a kind that nobody thought
-    of is no detail. `currency` names the column that must say jpy.
+    of is no detail. `currency` names the column that must say jpy. `sheet` is of a workbook; None: its first.
     """
 
     provider: str
@@ -76,6 +76,7 @@ class Columns:
     skips: tuple[Skip, ...] = ()
     currency: Column | None = None
     delimiter: str = ","
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         unknown, missing = set(self.columns) - set(FIELDS), set(REQUIRED) - set(self.columns)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from reconciliation import statements
-from reconciliation.statements import tabular
+from reconciliation.statements import tables
 from reconciliation.statements.model import (
     BankFormat,
     Format,
@@ -17,6 +17,8 @@ from reconciliation.statements.model import (
     StatementUnrecognised,
     UnknownStatementFormat,
 )
+
+BEGINNING_BYTES = 256
 
 
 @cache
@@ -51,16 +53,16 @@ def format_among(known: Iterable[Format], file: Path) -> Format:
     Raises StatementUnrecognised if none or several could read it.
     """
     with file.open("rb") as opened:
-        start = opened.read(tabular.HEADING_BYTES_MAX)
-    found = [each for each in known if _could_be(each, start)]
+        start = opened.read(BEGINNING_BYTES)
+    found = [each for each in known if _could_be(each, file, start)]
     if len(found) != 1:
         raise StatementUnrecognised
     return found[0]
 
 
-def _could_be(chosen: Format, start: bytes) -> bool:
+def _could_be(chosen: Format, file: Path, start: bytes) -> bool:
     match chosen:
         case BankFormat():
             return start.startswith(chosen.begins)
         case SettlementFormat():
-            return tabular.has_headings(start, chosen.columns)
+            return tables.fits(file, chosen.columns)

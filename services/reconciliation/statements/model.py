@@ -209,6 +209,36 @@ class BrokenCell(Invalid):
     )
 
 
+class BrokenSheetCell(Invalid):
+    """A cell of a workbook's sheet is not what its column says; nothing of the file is taken."""
+
+    slug = "statement-sheet-cell"
+    advice = (
+        "Nothing of this file was taken. Sheet “{sheet}”, row {row}, column “{column}”: found “{found}”, "
+        "expected {expected}. Correct the cell, or ask the sender for the file again."
+    )
+
+
+class BrokenWorkbook(Invalid):
+    """An Excel file that cannot be opened; nothing of it is taken."""
+
+    slug = "statement-workbook"
+    advice = (
+        "Nothing of this file was taken. It cannot be opened: {problem}. "
+        "Save it as an Excel workbook (.xlsx) without a password, or as CSV."
+    )
+
+
+class SheetMissing(Invalid):
+    """A workbook has not the sheet that a mapping names; nothing of it is taken."""
+
+    slug = "statement-sheet"
+    advice = (
+        "Nothing of this file was taken. It has no sheet “{sheet}”; its sheets are: {found}. "
+        "Choose the right format, or change the mapping."
+    )
+
+
 class BrokenRowSum(Invalid):
     """A row's net is not its gross without its fee and tax; nothing of the file is taken."""
 
@@ -278,7 +308,14 @@ def broken_sum(record: int, field: str, *, found: int, expected: int) -> BrokenS
     return BrokenSum(record=record, field=Words(field), found=f"{found:,}", expected=f"{expected:,}")
 
 
-def broken_cell(row: int, column: str, found: str, expected: str) -> BrokenCell:
-    """Return the refusal of one cell; `expected` is a message, `found` is shown shortened."""
+def broken_cell(
+    row: int, column: str, found: str, expected: str, *, sheet: str | None = None
+) -> BrokenCell | BrokenSheetCell:
+    """Return the refusal of one cell, of a workbook's sheet if it has one.
+
+    `expected` is a message, `found` is shown shortened.
+    """
     shown = found if len(found) <= TEXT_SHOWN_MAX else f"{found[:TEXT_SHOWN_MAX]}…"
-    return BrokenCell(row=row, column=column, found=shown, expected=Words(expected))
+    if sheet is None:
+        return BrokenCell(row=row, column=column, found=shown, expected=Words(expected))
+    return BrokenSheetCell(sheet=sheet, row=row, column=column, found=shown, expected=Words(expected))

@@ -1,4 +1,4 @@
-"""Reads a provider's CSV of any size into settlement lines, by a mapping of columns; set-based, in DuckDB.
+"""Reads a provider's table of any size into settlement lines, by a mapping of columns; set-based, in DuckDB.
 
 The whole file is read and checked before anything of it is taken. A row that is not what the mapping says is refused
 with its number as a spreadsheet counts it (the heading is row 1), its column, what was found and what was expected.
@@ -6,9 +6,7 @@ with its number as a spreadsheet counts it (the heading is row 1), its column, w
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,20 +20,20 @@ import duckdb
 
 from kernel.money import Yen
 from kernel.refusals import Words
+from reconciliation.statements import tables, workbook
 from reconciliation.statements.columns import DAY_FORMATS, FIELDS, MOMENT_FORMATS, Column, Columns, Parse
 from reconciliation.statements.model import (
+    BrokenCell,
     BrokenOrder,
     BrokenRow,
     BrokenRowSum,
+    BrokenSheetCell,
     HeadingMissing,
-    Undecodable,
     broken_cell,
 )
+from reconciliation.statements.tables import Table
 
-CHUNK_BYTES: Final = 1 << 20
-HEADING_BYTES_MAX: Final = 1 << 16
 ROW_BYTES_MAX: Final = 1 << 20
-ENCODINGS: Final = ("utf-8-sig", "cp932")
 LINE_COLUMNS: Final = (
     *("id", "record", "provider", "kind", "word", "attempt_id", "reference", "key", "gross", "fee", "tax", "net"),
     *("payout", "arrives_on", "occurred_on", "brand"),
@@ -54,7 +52,15 @@ EXPECTED: Final[Mapping[Parse, str]] = {
     "moment_utc": A_MOMENT,
     "moment_japan": A_MOMENT,
 }
-EXPECTATIONS: Final = (*EXPECTED.values(), A_KNOWN_KIND, YEN_ONLY)
+NO_ERROR: Final = "a value; the spreadsheet says that it has none"
+A_RESULT: Final = "the result of a formula; open the file in the spreadsheet program and save it again"
+SHORT_NUMBER: Final = "a number of at most 15 digits; longer ones are kept as text"
+UNTRUSTED: Final[Mapping[str, str]] = {
+    workbook.ERROR: NO_ERROR,
+    workbook.UNCOMPUTED: A_RESULT,
+    workbook.ROUNDED: SHORT_NUMBER,
+}
+EXPECTATIONS: Final = (*EXPECTED.values(), A_KNOWN_KIND, YEN_ONLY, *UNTRUSTED.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,111 +116,76 @@ class Lines:
 def read(file: Path, columns: Columns, *, scratch: Path) -> Iterator[Lines]:
     """Read a file of any size. `scratch` is an empty folder for what does not fit into memory.
 
-    Raises Undecodable, HeadingMissing, BrokenRow, BrokenOrder, BrokenCell and BrokenRowSum.
+    Raises Undecodable, BrokenWorkbook, SheetMissing, HeadingMissing, BrokenRow, BrokenOrder, BrokenCell,
+    BrokenSheetCell and BrokenRowSum.
     """
-    text = _as_utf8(file, scratch)
-    headings = _headings(text, columns)
+    table = tables.opened(file, columns, scratch=scratch)
     connection = duckdb.connect(
         config={"memory_limit": "800MB", "temp_directory": str(scratch), "autoinstall_known_extensions": False}
     )
     try:
-        _take(connection, text, headings, columns)
-        _check(connection, headings, columns)
-        connection.execute(_lines_sql(headings, columns))
+        _take(connection, table, columns)
+        _check(connection, table, columns)
+        connection.execute(_lines_sql(table, columns))
         _check_sums(connection)
         yield Lines(connection)
     finally:
         connection.close()
 
 
-def _as_utf8(file: Path, scratch: Path) -> Path:
-    """Return the file in UTF-8 without a byte order mark; raise Undecodable naming row and column."""
-    problem: tuple[int, int] = (1, 1)
-    for encoding in ENCODINGS:
-        target = scratch / "text.csv"
-        decoder = codecs.getincrementaldecoder(encoding)()
-        done = 0
-        with file.open("rb") as source, target.open("w", encoding="utf-8", newline="") as sink:
-            try:
-                while chunk := source.read(CHUNK_BYTES):
-                    sink.write(decoder.decode(chunk))
-                    done += len(chunk)
-                sink.write(decoder.decode(b"", final=True))
-            except UnicodeDecodeError as broken:
-                sink.flush()
-                problem = max(problem, _place(file, done, broken))
-                continue
-        return target
-    row, column = problem
-    raise Undecodable(row=row, column=column, encodings="UTF-8, CP932")
-
-
-def _place(file: Path, done: int, broken: UnicodeDecodeError) -> tuple[int, int]:
-    """Return the row and the cell, both from 1, of the first byte that is no character."""
-    with file.open("rb") as source:
-        before = source.read(done + broken.start)
-    row = before.count(b"\n") + 1
-    return row, before[before.rfind(b"\n") + 1 :].count(b",") + 1
-
-
-def _headings(file: Path, columns: Columns) -> list[str]:
-    with file.open(encoding="utf-8", newline="") as source:
-        first = next(csv.reader(io.StringIO(source.read(HEADING_BYTES_MAX)), delimiter=columns.delimiter), None)
-    if not first:
-        raise BrokenOrder(record=1, found=Words("an empty file"), expected=Words("a row of headings"))
-    return [each.strip() for each in first]
-
-
-def has_headings(start: bytes, columns: Columns) -> bool:
-    """Tell by the first bytes of a file whether it has all headings that a mapping needs."""
-    for encoding in ENCODINGS:
-        try:
-            # A cut last character is no reason to doubt the first row.
-            text = codecs.getincrementaldecoder(encoding)().decode(start)
-        except UnicodeDecodeError:
-            continue
-        headings = [each.strip() for each in next(csv.reader(io.StringIO(text), delimiter=columns.delimiter), [])]
-        wanted = [*columns.columns.values(), *(each.column for each in columns.skips)]
-        if all(each.optional or set(each.headings) & set(headings) for each in wanted):
-            return True
-    return False
-
-
-def _where(column: Column, headings: list[str]) -> int | None:
+def _where(column: Column, table: Table) -> int | None:
     """Return the place of a column; raise HeadingMissing for one that the file needs and lacks."""
     for heading in column.headings:
-        if heading in headings:
-            return headings.index(heading)
+        if heading in table.headings:
+            return table.headings.index(heading)
     if column.optional:
         return None
-    raise HeadingMissing(heading=column.headings[0], found=", ".join(headings)[:500])
+    raise HeadingMissing(heading=column.headings[0], found=", ".join(table.headings)[:500])
 
 
-def _take(connection: duckdb.DuckDBPyConnection, file: Path, headings: list[str], columns: Columns) -> None:
+def _take(connection: duckdb.DuckDBPyConnection, table: Table, columns: Columns) -> None:
     """Load the cells that matter as text, in the file's order."""
     wanted = [*columns.columns.values(), *(each.column for each in columns.skips)]
     wanted += [columns.currency] if columns.currency else []
-    places = sorted({place for each in wanted if (place := _where(each, headings)) is not None})
-    given = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(headings)))
+    places = sorted({place for each in wanted if (place := _where(each, table)) is not None})
+    given = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(table.headings)))
     taken = ", ".join(f"trim(coalesce(c{place}, '')) AS c{place}" for place in places)
+    if table.sheet is not None:
+        given, taken = f"{given}, 'n': 'BIGINT'", f"{taken}, n"
     try:
         connection.execute(
-            f"CREATE TABLE raw AS SELECT {taken} FROM read_csv('{_quoted(str(file))}', columns = {{{given}}}, "
-            f"auto_detect = false, header = true, delim = '{_quoted(columns.delimiter)}', quote = '\"', escape = '\"', "
-            f"strict_mode = true, null_padding = false, max_line_size = {ROW_BYTES_MAX})"
+            f"CREATE TABLE raw AS SELECT {taken} FROM read_csv('{_quoted(str(table.text))}', columns = {{{given}}}, "
+            f"auto_detect = false, header = true, delim = '{_quoted(table.delimiter)}', "
+            f"quote = '\"', escape = '\"', strict_mode = true, null_padding = false, max_line_size = {ROW_BYTES_MAX})"
         )
     except duckdb.Error as problem:
-        raise _broken_row(file, headings, columns.delimiter) from problem
+        raise _broken_row(table) from problem
+    count = _count(connection)
+    if count + 1 < _lines_of(table.text):  # Line breaks within cells, or empty lines; to be sure, it is counted again.
+        with table.text.open(encoding="utf-8", newline="") as source:
+            rows = sum(1 for row in csv.reader(source, delimiter=table.delimiter) if row)
+        if rows != count + 1:
+            raise _broken_row(table)
 
 
-def _broken_row(file: Path, headings: list[str], delimiter: str) -> BrokenRow | BrokenOrder:
+def _count(connection: duckdb.DuckDBPyConnection) -> int:
+    found = connection.execute("SELECT count(*) FROM raw").fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def _lines_of(text: Path) -> int:
+    with text.open("rb") as source:
+        return sum(piece.count(b"\n") for piece in iter(lambda: source.read(ROW_BYTES_MAX), b""))
+
+
+def _broken_row(table: Table) -> BrokenRow | BrokenOrder:
     """Return what is wrong with a row; the file is read once more, slowly, to say it exactly."""
-    number = 0
-    with file.open(encoding="utf-8", newline="") as source:
+    number, width = table.row, len(table.headings) + (table.sheet is not None)
+    with table.text.open(encoding="utf-8", newline="") as source:
         try:
-            for number, row in enumerate(csv.reader(source, delimiter=delimiter, strict=True), start=1):
-                if row and len(row) != len(headings):
-                    return BrokenRow(row=number, found=len(row), expected=len(headings))
+            for number, row in enumerate(csv.reader(source, delimiter=table.delimiter, strict=True), start=table.row):
+                if row and len(row) != width:
+                    return BrokenRow(row=number, found=len(row), expected=width)
         except csv.Error:
             number += 1
     return BrokenOrder(
@@ -224,13 +195,18 @@ def _broken_row(file: Path, headings: list[str], delimiter: str) -> BrokenRow | 
     )
 
 
+def _record(table: Table) -> str:
+    """Return the SQL of a row's number as a spreadsheet counts."""
+    return "n" if table.sheet is not None else f"rowid + {table.row + 1}"
+
+
 def _parse_of(name: str, column: Column) -> Parse:
     return column.parse or FIELDS[name]
 
 
-def _sql(name: str, column: Column, headings: list[str]) -> str:
+def _sql(name: str, column: Column, table: Table) -> str:
     """Return the SQL of one field's value, NULL where the cell is not what it should be."""
-    place = _where(column, headings)
+    place = _where(column, table)
     parse = _parse_of(name, column)
     if place is None:
         return {"text": "''", "yen": "NULL::BIGINT"}.get(parse, "NULL::DATE")
@@ -251,61 +227,69 @@ def _sql(name: str, column: Column, headings: list[str]) -> str:
             return f"CAST(try_strptime({cell}, {_list(MOMENT_FORMATS)}) + INTERVAL 9 HOUR AS DATE)"
 
 
-def _kind_sql(columns: Columns, headings: list[str]) -> tuple[str, str]:
+def _kind_sql(columns: Columns, table: Table) -> tuple[str, str]:
     """Return the SQL of a row's own word for what it is, and of ours for it (NULL: unknown)."""
     if "kind" in columns.columns:
-        word = _sql("kind", columns.columns["kind"], headings)
+        word = _sql("kind", columns.columns["kind"], table)
     else:
-        word = f"CASE WHEN {_sql('gross', columns.columns['gross'], headings)} < 0 THEN '-' ELSE '+' END"
+        word = f"CASE WHEN {_sql('gross', columns.columns['gross'], table)} < 0 THEN '-' ELSE '+' END"
     known = " ".join(f"WHEN '{_quoted(each)}' THEN '{kind}'" for each, kind in columns.kinds.items())
     otherwise = f" ELSE '{columns.otherwise}'" if columns.otherwise else ""
     return word, f"CASE {word} {known}{otherwise} END"
 
 
-def _kept_sql(columns: Columns, headings: list[str]) -> str:
+def _kept_sql(columns: Columns, table: Table) -> str:
     """Return the SQL that tells which rows say anything about money."""
     tests = ["true"]
     for each in columns.skips:
-        place = _where(each.column, headings)
+        place = _where(each.column, table)
         if place is not None:
             tests.append(f"c{place} NOT IN ({', '.join(_literal(word) for word in sorted(each.words))})")
     return " AND ".join(tests)
 
 
-def _check(connection: duckdb.DuckDBPyConnection, headings: list[str], columns: Columns) -> None:
-    """Raise the refusal of the first cell that is not what it should be."""
-    checks: list[tuple[str, str, str]] = []  # where it is broken, its cell, what was expected
+def _checks(table: Table, columns: Columns) -> list[tuple[str, int, str]]:
+    """Return the SQL of where a cell is broken, the place of its column, and what was expected."""
+    checks: list[tuple[str, int, str]] = []
     for name, column in columns.columns.items():
-        place = _where(column, headings)
-        if place is None or name == "kind":
+        place = _where(column, table)
+        if place is None:
             continue
+        if table.sheet is not None:
+            checks += [(f"starts_with(c{place}, '{mark}')", place, said) for mark, said in UNTRUSTED.items()]
         parse = _parse_of(name, column)
-        if parse == "text":
-            if name == "line":
-                checks.append((f"c{place} = ''", f"c{place}", SOMETHING))
-            continue
-        filled = f"c{place} <> '' AND " if column.optional else ""
-        checks.append((f"{filled}({_sql(name, column, headings)}) IS NULL", f"c{place}", EXPECTED[parse]))
-    _, kind = _kind_sql(columns, headings)
-    place = _where(columns.columns["kind"], headings) if "kind" in columns.columns else None
-    if place is not None:
-        checks.append((f"({kind}) IS NULL", f"c{place}", A_KNOWN_KIND))
-    if columns.currency is not None and (place := _where(columns.currency, headings)) is not None:
-        checks.append((f"lower(c{place}) <> 'jpy'", f"c{place}", YEN_ONLY))
-    firsts = ", ".join(f"min(rowid) FILTER (WHERE {broken})" for broken, _, _ in checks)
-    found = connection.execute(f"SELECT {firsts} FROM raw WHERE {_kept_sql(columns, headings)}").fetchone() or ()
+        if name == "kind":
+            checks.append((f"({_kind_sql(columns, table)[1]}) IS NULL", place, A_KNOWN_KIND))
+        elif parse != "text":
+            filled = f"c{place} <> '' AND " if column.optional else ""
+            checks.append((f"{filled}({_sql(name, column, table)}) IS NULL", place, EXPECTED[parse]))
+        elif name == "line":
+            checks.append((f"c{place} = ''", place, SOMETHING))
+    if columns.currency is not None and (place := _where(columns.currency, table)) is not None:
+        checks.append((f"lower(c{place}) <> 'jpy'", place, YEN_ONLY))
+    return checks
+
+
+def _check(connection: duckdb.DuckDBPyConnection, table: Table, columns: Columns) -> None:
+    """Raise the refusal of the first cell that is not what it should be."""
+    checks = _checks(table, columns)
+    firsts = ", ".join(f"min({_record(table)}) FILTER (WHERE {broken})" for broken, _, _ in checks)
+    found = connection.execute(f"SELECT {firsts} FROM raw WHERE {_kept_sql(columns, table)}").fetchone() or ()
     broken = [(row, *check) for row, check in zip(found, checks, strict=True) if row is not None]
-    if not broken:
-        return
-    row, _, cell, expected = min(broken, key=lambda each: each[0])
-    said = connection.execute(f"SELECT {cell} FROM raw WHERE rowid = {row}").fetchone()
-    heading = headings[int(cell.removeprefix("c"))]
-    raise broken_cell(row + 2, heading, "" if said is None else str(said[0]), expected)
+    if broken:
+        row, _, place, expected = min(broken, key=lambda each: each[0])  # of one row's, the first check's
+        said = connection.execute(f"SELECT c{place} FROM raw WHERE {_record(table)} = {row}").fetchone()
+        raise _fault(int(row), place, "" if said is None else str(said[0]), expected, table)
 
 
-def _lines_sql(headings: list[str], columns: Columns) -> str:
-    word, kind = _kind_sql(columns, headings)
-    values = {name: _sql(name, column, headings) for name, column in columns.columns.items() if name != "kind"}
+def _fault(row: int, place: int, said: str, expected: str, table: Table) -> BrokenCell | BrokenSheetCell:
+    shown = said[1:] if said.startswith(workbook.MARKS) else said
+    return broken_cell(row, table.name_of(place), shown, expected, sheet=table.sheet)
+
+
+def _lines_sql(table: Table, columns: Columns) -> str:
+    word, kind = _kind_sql(columns, table)
+    values = {name: _sql(name, column, table) for name, column in columns.columns.items() if name != "kind"}
     value = {name: values.get(name, "''") for name in ("line", "attempt", "key", "payout", "brand")}
     value |= {name: values.get(name, "NULL::BIGINT") for name in ("fee", "tax", "net")}
     value["arrives_on"] = values.get("arrives_on", "NULL::DATE")
@@ -313,12 +297,11 @@ def _lines_sql(headings: list[str], columns: Columns) -> str:
     named = f"concat_ws(chr(31), '{_quoted(columns.provider)}', line, kind)"
     return (
         "CREATE TABLE lines AS WITH typed AS ("
-        f"SELECT rowid + 2 AS record, {value['line']} AS line, {kind} AS kind, {word} AS word, "
+        f"SELECT {_record(table)} AS record, {value['line']} AS line, {kind} AS kind, {word} AS word, "
         f"{value['attempt']} AS reference, {value['key']} AS key, {values['gross']} AS gross, "
         f"coalesce({value['fee']}, 0) AS fee, coalesce({value['tax']}, 0) AS tax, {value['net']} AS net, "
         f"{value['payout']} AS payout, {value['arrives_on']} AS arrives_on, {values['occurred_on']} AS occurred_on, "
-        f"{value['brand']} AS brand "
-        f"FROM raw WHERE {_kept_sql(columns, headings)}), "
+        f"{value['brand']} AS brand FROM raw WHERE {_kept_sql(columns, table)}), "
         f"ranked AS (SELECT *, {named} AS named, row_number() OVER (PARTITION BY {named} ORDER BY record) AS place "
         "FROM typed) "
         "SELECT CAST(md5(concat_ws(chr(31), named, place)) AS UUID) AS id, record, "

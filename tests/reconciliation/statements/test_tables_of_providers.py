@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -141,6 +142,38 @@ def test_a_table_is_refused_whole_with_row_column_found_and_expected(lines_of, b
         lines_of(body)
     assert said in refused.value.detail
     assert refused.value.detail.startswith("Nothing of this file was taken.")
+
+
+def test_headings_are_found_below_a_title_and_rows_are_counted_from_the_top(lines_of):
+    title = '"明細\r\n書",2026-11\r\n\r\n'.encode()
+    assert [each["record"] for each in lines_of(title + table(ROW, ROW))] == [4, 5]
+    with pytest.raises(Refusal, match="Row 5, column “金額”: found “x”"):
+        lines_of(title + table(ROW, changed("金額", "x")))
+    with pytest.raises(Refusal, match="Row 4 has 11 cells"):
+        lines_of(title + table(ROW[:-1]))
+
+
+def test_a_second_column_of_the_same_name_has_a_name_of_its_own(lines_of):
+    headings = ["番号", "種別", "参照", "金額", "金額", "日付"]
+    body = table(["1", "売上", "", "1000", "300", "2026-11-23"], headings=headings)
+    second = replace(PLAIN, columns=PLAIN.columns | {"gross": Column(("金額 (2)",))})
+    assert lines_of(body)[0]["gross"] == 1000
+    assert lines_of(body, second)[0]["gross"] == 300
+
+
+def test_text_in_two_bytes_a_character_is_refused_in_words(lines_of):
+    with pytest.raises(Refusal, match=r"Row 1, column [12]: this is no character of UTF-8, CP932"):
+        lines_of(table(ROW, encoding="utf-16-le"))
+    with pytest.raises(Refusal, match="Row 2, column 3: this is no character"):
+        lines_of(table(changed("参照", "a\0b")))
+
+
+def test_no_row_is_lost_between_two_readers(lines_of, monkeypatch):
+    body = table(ROW, changed("参照", "two\r\nlines"), ROW) + b"\r\n\r\n"
+    assert len(lines_of(body)) == 3
+    monkeypatch.setattr(tabular, "_count", lambda _: 2)  # as if the fast reader had passed over one
+    with pytest.raises(Refusal, match="found a row that cannot be read"):
+        lines_of(body)
 
 
 def test_a_table_without_rows_is_a_statement_too(lines_of):
