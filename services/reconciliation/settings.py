@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,8 @@ class ReconciliationSettings(Settings):
     agreement_grace_seconds: int = Field(default=300, ge=0, le=86_400)  # events of one order may be this far apart
     discrepancy_alone_yen_max: int = Field(default=50_000, ge=0)  # above it a second person approves a resolution
     facility_names_seconds: int = Field(default=300, ge=1, le=86_400)  # how long names of facilities are kept
+    closing_starts_at: time = time(5)  # in Japan: from then on a day that is over closes by itself, if all agrees
+    closing_round_seconds: int = Field(default=300, ge=1, le=86_400)
     export_days_max: int = Field(default=400, ge=1, le=3_700)
 
     statements_folder: Path | None = None  # what is dropped there is taken as a statement; without one, nothing is

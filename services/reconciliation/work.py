@@ -1,6 +1,6 @@
 """Reconciliation's other side: the ledger reads, statements are matched, the folder is watched, the relay sends.
 
-Beside them discrepancies are brought up to date, every few seconds.
+Beside them discrepancies are brought up to date every few seconds, and every few minutes what agrees is closed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kernel.relay import Relay
 from kernel.settings import Settings
 from kernel.stream import open_stream
 from kernel.stream.protocol import topic_of
+from reconciliation.closing.rounds import keep_closing
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
 from reconciliation.drops import actions as drops
@@ -52,6 +53,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             for each in consumers:
                 runner = ConsumerRunner(each, database=wired.database, stream=wired.stream, clock=wired.clock)
                 group.create_task(runner.run(stop))
+            group.create_task(keep_closing(wired, stop))
             group.create_task(drops.watch(wired, stop))
             group.create_task(_every(EXAMINE_SECONDS, lambda: _examine(wired, stop), stop))
             group.create_task(_every(ITEMS_SECONDS_MIN, lambda: _examine_items(wired, stop), stop, rest=ITEMS_REST))

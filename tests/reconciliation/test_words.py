@@ -5,6 +5,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
+from reconciliation.closing.missing import EXPLANATIONS as MISSING
 from reconciliation.days.wording import FACTS, METHODS
 from reconciliation.discrepancies import wording
 from reconciliation.drops import actions as drops
@@ -31,7 +32,7 @@ def said_in_python():
     yield from periods.TITLES
     yield from (place.title for place in PLACES)
     yield from (word for table in (METHODS, FACTS, *NAMED) for word in table.values())
-    yield from (sentence for pair in wording.EXPLANATIONS.values() for sentence in pair)
+    yield from (sentence for pair in (*wording.EXPLANATIONS.values(), *MISSING.values()) for sentence in pair)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
     yield from (*drops.NOTES, *statement_pages.SENDERS.values())
     yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)

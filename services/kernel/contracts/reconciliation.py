@@ -42,6 +42,25 @@ class DayClosed(Fact):
     closed_at: Moment
 
 
+class PeriodClosed(Fact):
+    """A month or a fiscal year (`kind`) is closed; the totals are those of its days as they were closed."""
+
+    TYPE: ClassVar[str] = "reconciliation.period.closed.v1"
+    AGGREGATE: ClassVar[str] = "period"
+
+    kind: str
+    first_day: date
+    last_day: date
+    sold: YenField
+    captured: YenField
+    refunded: YenField
+    reversed: YenField
+    unallocated: YenField
+    admitted_count: int
+    closed_by: str
+    closed_at: Moment
+
+
 class DiscrepancyRaised(Fact):
     """Something does not agree; a person is told. `again`: it was raised before, and is back or has another amount."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import calendar
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 from kernel.clock import FISCAL_YEAR_FIRST_MONTH, fiscal_year
@@ -36,6 +37,10 @@ class Period:
 
     def __contains__(self, day: date) -> bool:
         return self.first_day <= day <= self.last_day
+
+    def days(self) -> list[date]:
+        """Return its days."""
+        return [self.first_day + timedelta(days=number) for number in range((self.last_day - self.first_day).days + 1)]
 
 
 def day_period(day: date) -> Period:
@@ -76,6 +81,28 @@ def longer_periods(period: Period) -> tuple[Period, ...]:
             return ()
 
 
+def periods_between(kind: PeriodKind, first: date, last: date) -> list[Period]:
+    """Return the periods of a kind that have a day of a range, in their order."""
+    found: list[Period] = []
+    day = first
+    while day <= last:
+        found.append(PERIODS[kind](day))
+        day = found[-1].last_day + timedelta(days=1)
+    return found
+
+
+def is_closed(period: Period, closed: Collection[Period]) -> bool:
+    """Tell whether a period is closed: itself, or with the longer one that holds it, as a day from before the books."""
+    return period in closed or any(each in closed for each in longer_periods(period))
+
+
+def first_open_day(day: date, closed: Collection[Period]) -> date:
+    """Return the day itself if it is open, else the first open day after it. `closed`: what is, from the day on."""
+    while is_closed(day_period(day), closed):
+        day += timedelta(days=1)
+    return day
+
+
 @dataclass(frozen=True, slots=True)
 class Closing:
     """A period's figures as they were when it was closed; `rows` are a day's by facility and method, where kept."""
@@ -103,6 +130,27 @@ class NotAPeriod(Invalid):
 
     slug = "not-a-period"
     advice = "No such period begins on {day}. The one that holds this day begins on {first}."
+
+
+class PeriodNotOver(Conflict):
+    """The month or year still runs."""
+
+    slug = "period-not-over"
+    advice = "{period} is not over yet. Its last day is {day}."
+
+
+class PeriodIncomplete(Conflict):
+    """Something is missing."""
+
+    slug = "period-incomplete"
+    advice = "{period} cannot be closed: {count} kinds of things are missing. The page of closings names each of them."
+
+
+class PeriodClosedAlready(Conflict):
+    """Somebody closed it before."""
+
+    slug = "period-closed-already"
+    advice = "{period} was closed already. To change it, ask to open it again."
 
 
 class DayNotOver(Conflict):

@@ -13,6 +13,7 @@ from kernel.refusals import Forbidden
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from reconciliation.closing import actions
+from reconciliation.closing.model import day_period
 from reconciliation.staff.desk import SEE_OTHER, for_reader
 from reconciliation.wiring import Wiring, scope_of
 
@@ -30,7 +31,7 @@ async def close_day(request: Request, day: date) -> Response:
             raise Forbidden
         async with wiring.database.transaction(correlation_id.get()) as tx:
             await actions.close(
-                tx, day, by=principal.name, at=wiring.clock.now(), grace=wiring.grace, event_id=new_id()
+                tx, day_period(day), by=principal.name, at=wiring.clock.now(), grace=wiring.grace, event_id=new_id()
             )
         return RedirectResponse(f"/?day={day}", status_code=SEE_OTHER)
 

@@ -70,14 +70,15 @@ def _closed(closing: Closing | None) -> ClosedOut | None:
     return ClosedOut(by=closing.closed_by, at=closing.closed_at) if closing else None
 
 
-def _totals(totals: Totals) -> TotalsOut:
+def totals_out(totals: Totals) -> TotalsOut:
+    """Return sums as JSON says them."""
     return TotalsOut(**_numbers(totals))
 
 
 def _day(wiring: Wiring, day: Day) -> DayOut:
     return DayOut(
         date=day.date,
-        totals=_totals(day.totals),
+        totals=totals_out(day.totals),
         rows=[RowOut(facility=row.facility, method=row.method, **_numbers(row)) for row in day.rows],
         disagreements=[shown(wiring, each) for each in day.disagreements],
         pending=[shown(wiring, each) for each in day.pending],
@@ -117,7 +118,7 @@ async def many_days(
             DaySummary(
                 date=day.date,
                 state=day.state,
-                totals=_totals(day.totals),
+                totals=totals_out(day.totals),
                 disagreements=len(day.disagreements),
                 closed=day.closing is not None,
             )

@@ -9,21 +9,14 @@ from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.clock import new_id
 from kernel.migrations import configuration
 from reconciliation.closing import actions, store
 from reconciliation.closing.model import NotAPeriod, day_period, longer_periods, period_of
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.wiring import wire
+from support.closings import close
 
 FIRST = date(2026, 11, 1)
-
-
-async def close(books, day):
-    async with books.wiring.database.transaction("test") as tx:
-        return await actions.close(
-            tx, day, by="test", at=books.clock.now(), grace=books.wiring.grace, event_id=new_id()
-        )
 
 
 @pytest.mark.parametrize("seed", range(3))

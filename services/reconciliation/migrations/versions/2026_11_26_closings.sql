@@ -26,19 +26,23 @@ CREATE TABLE reopenings (
     version    integer NOT NULL,
     reason     text NOT NULL CHECK (length(reason) BETWEEN 1 AND 1000),
     asked_by   text NOT NULL,
+    asked_as   text NOT NULL CHECK (asked_as IN ('accounting', 'admin')), -- their role
     asked_at   timestamptz NOT NULL,
     decision   text CHECK (decision IN ('approved', 'declined')),
     decided_by text CHECK (decided_by <> asked_by), -- two people, whatever the code does
+    decided_as text CHECK (decided_as IN ('accounting', 'admin')),
     decided_at timestamptz,
     FOREIGN KEY (kind, first_day, version) REFERENCES closings,
-    CHECK ((decision IS NULL) = (decided_by IS NULL) AND (decision IS NULL) = (decided_at IS NULL))
+    CHECK (decision <> 'approved' OR asked_as = 'accounting' OR decided_as = 'accounting'),
+    CHECK ((decision IS NULL) = (decided_by IS NULL) AND (decision IS NULL) = (decided_as IS NULL)
+        AND (decision IS NULL) = (decided_at IS NULL))
 );
 CREATE UNIQUE INDEX one_reopening_waits ON reopenings (kind, first_day) WHERE decision IS NULL;
 CREATE FUNCTION reopenings_are_decided_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND OLD.decision IS NULL AND NEW.decision IS NOT NULL
-        AND (to_jsonb(OLD) - '{decision,decided_by,decided_at}'::text[])
-          = (to_jsonb(NEW) - '{decision,decided_by,decided_at}'::text[]) THEN
+        AND (to_jsonb(OLD) - '{decision,decided_by,decided_as,decided_at}'::text[])
+          = (to_jsonb(NEW) - '{decision,decided_by,decided_as,decided_at}'::text[]) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'reopenings keep their history: each is decided once';
