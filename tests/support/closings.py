@@ -67,6 +67,12 @@ async def tell_until(books, provider: str, day: date, *, taken_at: datetime | No
             provider=provider,
             day=day,
         )
+        await tx.execute(
+            "INSERT INTO provider_reach (provider, until) VALUES (:provider, :day) "
+            "ON CONFLICT (provider) DO UPDATE SET until = greatest(provider_reach.until, EXCLUDED.until)",
+            provider=provider,
+            day=day,
+        )
 
 
 async def owe_payout(books, provider: str, day: date, net: int) -> None:

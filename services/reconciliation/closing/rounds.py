@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.clock import business_date, new_id
-from kernel.refusals import Conflict
+from kernel.refusals import Conflict, Refusal
 from kernel.rows import Transaction
 from reconciliation.closing import actions, store
 from reconciliation.closing.gathering import books_begin, gather
@@ -30,7 +30,7 @@ async def keep_closing(wiring: Wiring, stop: asyncio.Event) -> None:
         count = 0
         try:
             count = await close_what_agrees(wiring)
-        except SQLAlchemyError as problem:
+        except (SQLAlchemyError, Refusal) as problem:
             log.warning("closing is tried again", extra={"problem": str(problem)[:300]})
         except Exception:
             log.exception("closing is tried again after an unexpected fault")
