@@ -15,11 +15,13 @@ from reconciliation.closing import pages as closing_pages
 from reconciliation.closing import routes as closing_routes
 from reconciliation.days import pages as day_pages
 from reconciliation.days import routes as day_routes
+from reconciliation.deposits import routes as deposit_routes
 from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.discrepancies import work_routes as discrepancy_work_routes
 from reconciliation.exports import pages as export_pages
 from reconciliation.exports import routes as export_routes
 from reconciliation.mappings import routes as mapping_routes
+from reconciliation.matching import routes as matching_routes
 from reconciliation.payouts import routes as payout_routes
 from reconciliation.provider_contracts import routes as contract_routes
 from reconciliation.records import pages as record_pages
@@ -68,6 +70,8 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(mapping_routes.router)
     app.include_router(contract_routes.router)
     app.include_router(payout_routes.router)
+    app.include_router(deposit_routes.router)
+    app.include_router(matching_routes.router)
     app.include_router(discrepancy_routes.router)
     app.include_router(discrepancy_work_routes.router)
     app.include_router(export_routes.router)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from kernel.rows import Transaction
+from reconciliation.deposits import actions as deposits
 from reconciliation.matching import store
 from reconciliation.matching.coverage import carriers, days_late
 from reconciliation.matching.model import Leg, Run, UnknownMatch, require_reason
@@ -31,17 +32,19 @@ async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
     await store.set_reach(tx, now)
     changed = await payouts.refresh(tx, run_id, [each for each in days if each.new], terms)
     await store.forget_new_files(tx)
+    deposited = await deposits.run(tx, run_id, changed, terms, at=at)
     lines, claims, differing = await store.counts(tx, run_id)
-    made = Run(run_id, at, lines, claims, differing, payouts=len(changed.made))
+    made = Run(run_id, at, lines, claims, differing, payouts=len(changed.made), deposits=deposited)
     await store.add_run(tx, made)
     return made
 
 
-async def contract_changed(tx: Transaction, provider: str) -> None:
-    """Make anew what follows from the contract with a provider: its payouts, and what is missed there."""
+async def contract_changed(tx: Transaction, provider: str, *, at: datetime) -> None:
+    """Make anew what follows from the contract with a provider: its payouts, what is missed there, and deposits."""
     await store.lock(tx)
     terms = await contracts.terms(tx)
-    await payouts.remake(tx, provider, terms)
+    changed = await payouts.remake(tx, provider, terms)
+    await deposits.contract_changed(tx, changed, terms, at=at)
     reached = await store.reach(tx)
     await store.forget_open_claims(tx, provider)
     mine = [terms[provider]] if provider in terms else []

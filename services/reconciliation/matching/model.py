@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Final, Literal
 from uuid import UUID
 
+from kernel.cards import CardNumberRefused, holds_card_number
 from kernel.money import Yen
 from kernel.refusals import Invalid, NotFound
 
@@ -147,7 +148,9 @@ class ReversalReasonMissing(Invalid):
 
 
 def require_reason(said: str) -> str:
-    """Return a reason of 1 to 1,000 characters; raise ReversalReasonMissing."""
+    """Return a reason of 1 to 1,000 characters; raise CardNumberRefused or ReversalReasonMissing."""
+    if holds_card_number(said):
+        raise CardNumberRefused
     reason = said.strip()
     if not 1 <= len(reason) <= REASON_LENGTH_MAX:
         raise ReversalReasonMissing

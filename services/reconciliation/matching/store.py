@@ -288,12 +288,26 @@ async def reopen_claims(tx: Transaction, legs: Sequence[Leg], carriers: Sequence
     )
 
 
-async def open_items(tx: Transaction, *, limit: int, kind: str | None = None) -> list[OpenItem]:
-    """Return what is open, of one kind or (None) of all, oldest first."""
+async def open_items(
+    tx: Transaction,
+    *,
+    limit: int,
+    kind: str | None = None,
+    facilities: Sequence[str] | None = None,
+    after: tuple[date, str, str] | None = None,
+) -> list[OpenItem]:
+    """Return what is open, oldest first, after a place in that order; of a kind and some facilities, or (None) all."""
+    day, after_kind, subject = after or (None, None, None)
     rows = await tx.execute(
-        "SELECT * FROM open_items WHERE CAST(:kind AS text) IS NULL OR kind = :kind ORDER BY day, kind, subject "
-        "LIMIT :limit",
+        "SELECT * FROM open_items WHERE (CAST(:kind AS text) IS NULL OR kind = :kind) "
+        "AND (CAST(:facilities AS text[]) IS NULL OR facility = ANY(CAST(:facilities AS text[]))) "
+        "AND (CAST(:day AS date) IS NULL OR (day, kind, subject) > (CAST(:day AS date), :after_kind, :subject)) "
+        "ORDER BY day, kind, subject LIMIT :limit",
         kind=kind,
+        facilities=None if facilities is None else list(facilities),
+        day=day,
+        after_kind=after_kind,
+        subject=subject,
         limit=limit,
     )
     return [

@@ -273,6 +273,12 @@ async def find(tx: Transaction, payout_id: UUID) -> PayoutKept | None:
     return None if row is None else _payout(row)
 
 
+async def some(tx: Transaction, payouts: Iterable[UUID]) -> list[PayoutKept]:
+    """Return some payouts, by the day of their arrival."""
+    rows = await tx.execute(f"{_KEPT} WHERE p.id = ANY(:ids) ORDER BY p.arrives_on, p.id", ids=list(payouts))
+    return [_payout(row) for row in rows]
+
+
 async def between(
     tx: Transaction,
     *,

@@ -91,7 +91,7 @@ async def put_contract(
             tx, name, since=wanted.since, definition=wanted.definition, by=principal.name, at=wiring.clock.now()
         )
         if new:
-            await matching.contract_changed(tx, made.provider)
+            await matching.contract_changed(tx, made.provider, at=made.made_at)
     if not new:
         response.status_code = 200
     return _shown(made)

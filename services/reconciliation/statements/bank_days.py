@@ -38,3 +38,11 @@ def bank_days_from(day: date, count: int) -> date:
         reached += step
         left -= is_bank_day(reached)
     return reached
+
+
+@lru_cache(maxsize=10_000)
+def bank_days_between(first: date, last: date) -> int:
+    """Return how many bank days there are after one day until another, which is counted; negative if it is earlier."""
+    if last < first:
+        return -bank_days_between(last, first)
+    return sum(is_bank_day(first + timedelta(days=number)) for number in range(1, (last - first).days + 1))

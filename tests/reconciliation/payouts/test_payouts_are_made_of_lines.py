@@ -158,7 +158,7 @@ async def hold(books, made, dice):
         again = await actions.run(tx, run_id=uuid4(), at=AT)
         assert again.payouts == 0
         for provider in {each.provider for each in made}:
-            await actions.contract_changed(tx, provider)  # Making them anew from all lines is the same.
+            await actions.contract_changed(tx, provider, at=AT)  # Making them anew from all lines is the same.
         assert list(await tx.execute("SELECT * FROM payouts ORDER BY id")) == before
         raise UndoError
 
@@ -251,7 +251,7 @@ async def test_a_new_version_of_the_contract_makes_payouts_and_findings_anew(boo
     )
     async with books.wiring.database.transaction("test") as tx:
         made, _ = await define(tx, "by_lines", since=date(2026, 11, 1), definition=dearer, by="ana", at=AT)
-        await actions.contract_changed(tx, made.provider)
+        await actions.contract_changed(tx, made.provider, at=AT)
         (payout,) = await payouts.between(tx, first=date.min, last=date.max, limit=10)
         assert (await contracts.terms(tx))["by_lines"].newest == made
     assert (payout.key, payout.fee, payout.net) == ("2026-11-30", Yen(50), Yen(1000 - 50 - 220))

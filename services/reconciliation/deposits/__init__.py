@@ -1,0 +1,1 @@
+"""Deposits: what came to our bank, and the payouts that it is."""
