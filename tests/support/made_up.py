@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
@@ -59,11 +66,16 @@ async def told(books) -> list[Envelope]:
 
 
 async def consume(books) -> None:
-    """Let every consumer of statements act on all of them, as the worker does: a batch in one transaction."""
+    """Let every consumer of statements act on what is new, as the worker does: each once, in one transaction."""
     handler = matching.handlers()[StatementIngested]
     async with books.wiring.database.transaction("test") as tx:
         for event in await told(books):
-            await handler(tx, event)
+            new = await tx.execute(
+                "INSERT INTO inbox (consumer, event_id) VALUES ('matching', :id) ON CONFLICT DO NOTHING RETURNING 1",
+                id=event.id,
+            )
+            if new.first():
+                await handler(tx, event)
 
 
 def put_our_side(books, world, scratch) -> int:
@@ -78,3 +90,68 @@ def write(plan, folder, *, months=1):
     settled = settling.settle(made, plan)
     sent = papers.write(made, plan, folder, months=months)
     return made, sent + banking.write_statements(made, plan, settled.transfers, folder, months=months)
+
+
+# What runs make; ids of runs and moments of making are no part of what they found.
+FOUND = {
+    "match_legs": "line_id, claim_id, rule, rule_version, difference, days_late, stands, group_id IS NULL",
+    "payouts": "id, provider, key, arrives_on, lines, gross, fee, tax, transfer_fee, net, stated_net",
+    "deposit_legs": "bank_line_id, payout_id, rule, rule_version, difference, stands, group_id IS NULL",
+    "open_items": "kind, CASE WHEN kind = 'deposit_differs' THEN '' ELSE subject END, order_id, day, amount",
+    "settlement_lines": "id, provider, kind, gross, fee, tax",
+    "bank_lines": "id, amount",
+}
+
+
+def digest(books) -> dict[str, tuple[int, str]]:
+    """Return of each table how many rows it has and a digest over them in one fixed order."""
+    with connect(books) as database:
+        return {
+            table: database.execute(
+                f"SELECT count(*), md5(coalesce(string_agg(row, ';' ORDER BY row), '')) "
+                f"FROM (SELECT CAST(({columns}) AS text) AS row FROM {table}) AS each"
+            ).fetchone()
+            for table, columns in FOUND.items()
+        }
+
+
+@dataclass
+class Worker:
+    """`momiji work reconciliation` over a test's books, as a process that may be killed at any moment."""
+
+    books: object
+    folder: Path
+    process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        url = self.books.wiring.settings.reconciliation_database_url
+        told = dict(os.environ) | {
+            "MOMIJI_RECONCILIATION_DATABASE_URL": url,
+            "MOMIJI_STREAM_DATABASE_URL": url,
+            "MOMIJI_STREAM": "postgres",
+        }
+        with (self.folder / "work.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "console.main", "work", "reconciliation"], env=told, stdout=log, stderr=log
+            )
+
+    def kill(self) -> None:
+        """End it at once, as a lost machine would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+    async def until(self, database, query: str, wanted: int) -> None:
+        """Wait until a query's number is what is wanted."""
+        for _ in range(600):
+            (found,) = database.execute(query).fetchone()
+            if found == wanted:
+                return
+            assert self.process.poll() is None, (self.folder / "work.log").read_text()[-3000:]
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{query}: {found}, not {wanted}\n{(self.folder / 'work.log').read_text()[-3000:]}")

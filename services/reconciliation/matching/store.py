@@ -11,6 +11,7 @@ from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.matching.model import IN_KINDS, OUT_KINDS, RULE_VERSION, Carrier, Leg, LineDay, OpenItem, Rule, Run
 
+STATEMENT_SECONDS_MAX: Final = 900
 _KINDS: Final = ", ".join(f"'{each}'" for each in (*IN_KINDS, *OUT_KINDS))
 _IN: Final = ", ".join(f"'{each}'" for each in IN_KINDS)
 _INSERT: Final = (
@@ -101,7 +102,11 @@ def _told(carriers: Sequence[Carrier]) -> dict[str, Any]:
 
 
 async def lock(tx: Transaction) -> None:
-    """Let no other run match at the same time."""
+    """Let no other run match at the same time, and give this one the time that a year of lines takes on a busy machine.
+
+    Cut short, it would begin again and again and never end.
+    """
+    await tx.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS_MAX}s'")
     await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('matching', 13))")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import zlib
@@ -22,6 +23,7 @@ from reconciliation.statements.tabular import LINE_COLUMNS
 
 PIECE_BYTES: Final = 4 << 20
 COPY_BYTES: Final = 1 << 20
+COPY_SECONDS_MAX: Final = 900
 BANK_LINES: Final = UUID("01931a3e-5a3b-7c57-b7a1-6a1a70d5b0c3")  # the family of ids made of what names a bank line
 _COPY = f"COPY {{table}} ({', '.join((*LINE_COLUMNS, 'file_id'))}) FROM STDIN (FORMAT csv, NULL '\\N')"
 _AMOUNTS = ("kind", "gross", "fee", "tax", "net")
@@ -109,7 +111,7 @@ async def add_pieces(tx: Transaction, file_id: UUID, source: Path) -> None:
                 "INSERT INTO statement_pieces (file_id, number, body) VALUES (:id, :number, :body)",
                 id=file_id,
                 number=number,
-                body=zlib.compress(piece, 1),
+                body=await asyncio.to_thread(zlib.compress, piece, 1),
             )
             number += 1
 
@@ -179,6 +181,7 @@ async def add_settlement_lines(tx: Transaction, source: Path, net: Yen) -> tuple
 
     Raises LineChanged if a line came before with other amounts.
     """
+    await tx.execute(f"SET LOCAL statement_timeout = '{COPY_SECONDS_MAX}s'")  # A year's lines on a busy machine.
     try:
         async with tx.session.savepoint():
             return await tx.session.copy_in(_COPY.format(table="settlement_lines"), _read(source)), net

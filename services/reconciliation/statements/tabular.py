@@ -211,6 +211,7 @@ def _sql(name: str, column: Column, table: Table) -> str:
     if place is None:
         return {"text": "''", "yen": "NULL::BIGINT"}.get(parse, "NULL::DATE")
     cell = f"c{place}"
+    filled = f"nullif({cell}, '')"  # An empty text would be tried by every format, each time at the cost of an error.
     match parse:
         case "text":
             return cell
@@ -220,11 +221,11 @@ def _sql(name: str, column: Column, table: Table) -> str:
             value = f"CASE WHEN {whole} THEN CAST(split_part({plain}, '.', 1) AS BIGINT) END"
             return f"-({value})" if column.negated else value
         case "day":
-            return f"CAST(try_strptime({cell}, {_list(DAY_FORMATS)}) AS DATE)"
+            return f"CAST(try_strptime({filled}, {_list(DAY_FORMATS)}) AS DATE)"
         case "moment_japan":
-            return f"CAST(try_strptime({cell}, {_list((*MOMENT_FORMATS, *DAY_FORMATS))}) AS DATE)"
+            return f"CAST(try_strptime({filled}, {_list((*MOMENT_FORMATS, *DAY_FORMATS))}) AS DATE)"
         case "moment_utc":
-            return f"CAST(try_strptime({cell}, {_list(MOMENT_FORMATS)}) + INTERVAL 9 HOUR AS DATE)"
+            return f"CAST(try_strptime({filled}, {_list(MOMENT_FORMATS)}) + INTERVAL 9 HOUR AS DATE)"
 
 
 def _kind_sql(columns: Columns, table: Table) -> tuple[str, str]:

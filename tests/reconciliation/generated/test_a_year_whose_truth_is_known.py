@@ -8,6 +8,7 @@ import pytest
 
 from console.bench.reconciling.judge import judge
 from console.bench.reconciling.plan import Plan
+from kernel.stream.protocol import topic_of
 from reconciliation.matching import actions
 from support import made_up
 
@@ -48,6 +49,68 @@ async def test_every_fault_is_found_and_every_payment_finds_its_own_line_and_no_
     assert set(verdict.matches.by_rule) == {
         "same_payment_same_kind", "same_payment_other_kind", "same_payment_in_sum", "same_payment_other_amount",
     }  # fmt: skip
+
+
+async def test_the_same_again_changes_nothing(books, web, tmp_path):
+    made, sent = made_up.write(plan_of(5, 1_000), tmp_path, months=2)
+    made_up.put_our_side(books, made, tmp_path)
+    await made_up.agree(books, web)
+    await made_up.send(books, web, sent)
+    await made_up.consume(books)
+    once = made_up.digest(books)
+    again = await made_up.send(books, web, sent)
+    await made_up.consume(books)
+    async with books.wiring.database.transaction("test") as tx:
+        await actions.run(tx, run_id=uuid4(), at=AT)
+    assert {each["status"] for each in again} == {200}
+    assert made_up.digest(books) == once
+
+
+async def test_the_same_files_in_another_order_and_one_by_one_are_the_same_books(books, web, tmp_path):
+    made, sent = made_up.write(plan_of(5, 1_000), tmp_path, months=2)
+    made_up.put_our_side(books, made, tmp_path)
+    await made_up.agree(books, web)
+    for each in reversed(sent):
+        await made_up.send(books, web, [each])
+        await made_up.consume(books)
+    verdict = judged(books, made, tmp_path)
+    kept = {name: each for name, each in verdict.kinds.items() if name in BETWEEN_US_AND_PROVIDERS}
+    assert replace(verdict, kinds=kept, deposits=verdict.matches).perfect, f"\n{verdict}"
+
+
+async def test_a_worker_killed_in_the_middle_of_its_transaction_loses_nothing_and_doubles_nothing(books, web, tmp_path):
+    made, sent = made_up.write(plan_of(6, 1_000), tmp_path, months=2)
+    made_up.put_our_side(books, made, tmp_path)
+    await made_up.agree(books, web)
+    books.wiring.stream.create_topics([topic_of(each) for each in ("ticketing", "payments", "reconciliation")])
+    worker = made_up.Worker(books, tmp_path)
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+        "AND query ILIKE '%payouts%'"
+    )
+    with made_up.connect(books) as database, made_up.connect(books) as holding:
+        try:
+            holding.execute("BEGIN; LOCK TABLE payouts IN EXCLUSIVE MODE")  # It stops there with its matches made.
+            worker.start()
+            await made_up.send(books, web, sent)
+            await worker.until(database, waiting, 1)
+            worker.kill()
+            holding.execute("ROLLBACK")
+            assert database.execute("SELECT count(*) FROM match_legs").fetchone() == (0,)
+            worker.start()
+            done = "SELECT count(*) FROM inbox WHERE consumer = 'matching'"
+            await worker.until(database, done, len(sent))
+        finally:
+            worker.stop()
+    verdict = judged(books, made, tmp_path)
+    kept = {name: each for name, each in verdict.kinds.items() if name in BETWEEN_US_AND_PROVIDERS}
+    assert replace(verdict, kinds=kept, deposits=verdict.matches).perfect, f"\n{verdict}"
+
+
+async def test_a_run_is_given_the_time_that_a_year_takes(books):
+    async with books.wiring.database.transaction("test") as tx:
+        await actions.run(tx, run_id=uuid4(), at=AT)
+        assert (await tx.execute("SHOW statement_timeout")).scalar_one() == "15min"
 
 
 async def test_the_judge_sees_a_match_of_strangers_and_one_that_is_missed(books, web, tmp_path):
