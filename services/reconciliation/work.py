@@ -21,6 +21,7 @@ from reconciliation.closing.rounds import keep_closing
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
 from reconciliation.drops import actions as drops
+from reconciliation.journal.rounds import keep_posted
 from reconciliation.ledger import consumers as ledger_consumers
 from reconciliation.matching import consumers as matching_consumers
 from reconciliation.settings import ReconciliationSettings
@@ -58,6 +59,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(_every(EXAMINE_SECONDS, lambda: _examine(wired, stop), stop))
             group.create_task(_every(ITEMS_SECONDS_MIN, lambda: _examine_items(wired, stop), stop, rest=ITEMS_REST))
             group.create_task(_every(COMPACT_SECONDS, lambda: _compact(wired), stop))
+            group.create_task(keep_posted(wired, stop))
     finally:
         await asyncio.to_thread(relay.stop)
         wired.stream.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from kernel.clock import business_date
@@ -28,6 +28,7 @@ Kind = Literal[
     "voided",
     "disputed",
     "dispute_lost",
+    "dispute_won",
 ]
 OUR_SHOP = "ticketing"
 SURPLUS = frozenset({"paid_too_late", "paid_twice"})
@@ -35,7 +36,11 @@ SURPLUS = frozenset({"paid_too_late", "paid_twice"})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One typed line of the ledger. `business_date` is Japan's; amounts are gross, tax included, never negative."""
+    """One typed line of the ledger. `business_date` is Japan's; amounts are gross, tax included.
+
+    An amount is negative only where allocations say more than came. `surplus`: the fact itself says that no order has
+    this money; `by_us`: it left our own account, not a provider's.
+    """
 
     kind: Kind
     business_date: date
@@ -51,6 +56,10 @@ class Entry:
     revenue_owner: str = ""
     revenue_account: str = ""
     tax_rate_percent: int = 0
+    attempt_id: UUID | None = None
+    refund_id: UUID | None = None
+    surplus: bool = False
+    by_us: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +170,11 @@ def meaning_of(fact: Fact, *, version: int, at: datetime) -> Meaning:  # noqa: P
         case tic.RefundRequested():
             day, order_id = business_date(fact.requested_at), str(fact.order_id)
             entries = _lines("refund_requested", fact.lines, day, order_id, fact.method, fact.charge_id)
+            entries = _exactly(fact.amount, entries, fact.facility, order_id, fact.method, day, "refund_requested")
             return Meaning(
                 day,
                 order_id,
-                _exactly(fact.amount, entries, fact.facility, order_id, fact.method, day, "refund_requested"),
+                _marked(entries, refund_id=fact.refund_id, surplus=fact.reason in SURPLUS),
                 Change(
                     order_id,
                     # The number is the order's own; the rest is told better by the order's facts.
@@ -203,7 +213,12 @@ def _lines(
     )
 
 
-def _allocated(kind: Kind, fact: pay.ChargeFact | pay.RefundFact, amount: Yen, day: date) -> tuple[Entry, ...]:
+_OfOneAttempt = (
+    pay.ChargeCaptured | pay.ChargeUnallocated | pay.ChargeReversed | pay.UnallocatedReversed | pay.RefundFact
+)
+
+
+def _allocated(kind: Kind, fact: _OfOneAttempt, amount: Yen, day: date, **marks: Any) -> tuple[Entry, ...]:
     entries = tuple(
         Entry(
             kind,
@@ -220,7 +235,12 @@ def _allocated(kind: Kind, fact: pay.ChargeFact | pay.RefundFact, amount: Yen, d
         )
         for each in fact.allocations
     )
-    return _exactly(amount, entries, fact.facility, fact.reference, fact.method, day, kind, fact.charge_id)
+    whole = _exactly(amount, entries, fact.facility, fact.reference, fact.method, day, kind, fact.charge_id)
+    return _marked(whole, attempt_id=fact.attempt_id, **marks)
+
+
+def _marked(entries: tuple[Entry, ...], **marks: Any) -> tuple[Entry, ...]:
+    return tuple(replace(each, **marks) for each in entries)
 
 
 def _exactly(
@@ -347,17 +367,20 @@ def _of_charge(fact: pay.ChargeFact, at: datetime) -> Meaning:
             day = business_date(fact.unallocated_at)
             if fact.cause == "paid_too_late":
                 # The order was over when its money came: that money is captured already and must not count twice.
-                set_aside = _allocated("set_aside", fact, fact.captured, day)
+                set_aside = _allocated("set_aside", fact, fact.captured, day, surplus=True)
                 return Meaning(day, fact.reference, set_aside, Change(fact.reference, known))
             change = Change(fact.reference, known, unallocated=fact.captured, unallocated_at=fact.unallocated_at)
             # Without an attempt the money is claimed already: only who may have it is new.
             more = None if fact.attempt_id is None else _claim("charge", fact, fact.method, fact.captured, day)
-            return Meaning(day, fact.reference, _allocated("unallocated", fact, fact.captured, day), change, claim=more)
+            entries = _allocated("unallocated", fact, fact.captured, day, surplus=True)
+            return Meaning(day, fact.reference, entries, change, claim=more)
         case pay.ChargeReversed() | pay.UnallocatedReversed():
             day = business_date(fact.reversed_at)
             change = Change(fact.reference, known, reversed=fact.reversed, reversed_at=fact.reversed_at)
             claim = _claim("reversal", fact, fact.method, -fact.reversed, day)
-            return Meaning(day, fact.reference, _allocated("reversed", fact, fact.reversed, day), change, claim=claim)
+            no_order = isinstance(fact, pay.UnallocatedReversed)
+            entries = _allocated("reversed", fact, fact.reversed, day, surplus=no_order)
+            return Meaning(day, fact.reference, entries, change, claim=claim)
         case pay.ChargeRequested() | pay.ChargeFailed() | pay.ChargeExpired():
             return Meaning(business_date(at), fact.reference)
         case _:
@@ -370,22 +393,34 @@ def _of_refund(fact: pay.RefundSettled | pay.RefundFailed) -> Meaning:
         day = business_date(fact.settled_at)
         change = Change(fact.reference, known, refunded=fact.amount, refunded_at=fact.settled_at)
         claim = None if fact.by_us else _claim("refund", fact, fact.method, -fact.amount, day)
-        return Meaning(day, fact.reference, _allocated("refunded", fact, fact.amount, day), change, claim=claim)
+        entries = _allocated("refunded", fact, fact.amount, day, refund_id=fact.refund_id, by_us=fact.by_us)
+        return Meaning(day, fact.reference, entries, change, claim=claim)
     day = business_date(fact.failed_at)
     change = Change(fact.reference, known, refund_failures=1)
-    return Meaning(day, fact.reference, _allocated("refund_failed", fact, fact.amount, day), change)
+    entries = _allocated("refund_failed", fact, fact.amount, day, refund_id=fact.refund_id)
+    return Meaning(day, fact.reference, entries, change)
 
 
 def _of_dispute(fact: pay.DisputeOpened | pay.DisputeClosed) -> Meaning:
-    if isinstance(fact, pay.DisputeClosed):
+    kind: Kind = "disputed"
+    claim: Claim | None = None
+    if isinstance(fact, pay.DisputeOpened):
+        day = business_date(fact.opened_at)
+        claim = _claim("dispute", fact, fact.method, -fact.amount, day)  # The provider takes it back at once.
+    else:
         day = business_date(fact.closed_at)
-        if fact.won:
-            return Meaning(day, fact.reference, claim=_claim("dispute_won", fact, fact.method, fact.amount, day))
-        entry = Entry("dispute_lost", day, fact.reference, fact.facility, fact.amount, charge_id=fact.charge_id)
-        return Meaning(day, fact.reference, (entry,))
-    day = business_date(fact.opened_at)
-    entry = Entry("disputed", day, fact.reference, fact.facility, fact.amount, charge_id=fact.charge_id)
-    claim = _claim("dispute", fact, fact.method, -fact.amount, day)  # The provider takes it back at once.
+        kind = "dispute_won" if fact.won else "dispute_lost"
+        claim = _claim("dispute_won", fact, fact.method, fact.amount, day) if fact.won else None
+    entry = Entry(
+        kind,
+        day,
+        fact.reference,
+        fact.facility,
+        fact.amount,
+        charge_id=fact.charge_id,
+        method=fact.method,
+        attempt_id=fact.attempt_id,
+    )
     return Meaning(day, fact.reference, (entry,), claim=claim)
 
 

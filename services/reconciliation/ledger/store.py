@@ -59,6 +59,10 @@ ENTRY_COLUMNS = (
     "tax_rate_percent",
     "quantity",
     "amount",
+    "attempt_id",
+    "refund_id",
+    "surplus",
+    "by_us",
 )
 
 _INSERT_FACT = """

@@ -1,0 +1,45 @@
+"""The journal's round: every minute what is new is booked, and once a day everything is looked at again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import date
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from kernel.clock import business_date, new_id
+from reconciliation.closing.actions import first_open_day
+from reconciliation.journal import actions
+from reconciliation.wiring import Wiring
+
+log = logging.getLogger(__name__)
+
+SECONDS: Final = 60.0
+
+
+async def keep_posted(wired: Wiring, stop: asyncio.Event) -> None:
+    """Book what is new until stop is set; what fails is tried again in the next round."""
+    looked_at_all: date | None = None
+    while not stop.is_set():
+        today = business_date(wired.clock.now())
+        try:
+            await post_once(wired, through=today, whole=looked_at_all != today)
+            looked_at_all = today
+        except SQLAlchemyError as problem:
+            log.warning("the journal is posted again", extra={"problem": str(problem)[:300]})
+        except Exception:
+            log.exception("the journal is posted again after an unexpected fault")
+        try:
+            await asyncio.wait_for(stop.wait(), SECONDS)
+        except TimeoutError:
+            continue
+
+
+async def post_once(wired: Wiring, *, through: date, whole: bool = False) -> actions.Posted:
+    """Book what is new, in one transaction."""
+    async with wired.database.transaction("journal") as tx:
+        return await actions.post(
+            tx, through=through, at=wired.clock.now(), new_id=new_id, open_day=first_open_day, whole=whole
+        )
