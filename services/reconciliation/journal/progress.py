@@ -13,10 +13,11 @@ from kernel.rows import Transaction
 # A transaction is younger than this when it commits: a fact is recorded at the moment at which its own began.
 MARGIN: Final = "interval '10 minutes'"
 _NOW: Final = """
-SELECT concat_ws('/', (SELECT count(*) FROM bank_lines),
+SELECT (SELECT count(*) FROM provider_contracts) AS contracts, concat_ws('/', (SELECT count(*) FROM bank_lines),
     (SELECT concat_ws('/', count(*), count(*) FILTER (WHERE stands)) FROM deposit_legs),
-    (SELECT md5(coalesce(string_agg(concat_ws(':', id, net, transfer_fee, last_day), ',' ORDER BY id), ''))
-     FROM payouts)) AS deposits
+    (SELECT md5(coalesce(string_agg(concat_ws(':', id, net, transfer_fee, fee - lines_fee, tax - lines_tax, last_day),
+        ',' ORDER BY id), '')) FROM payouts),
+    (SELECT string_agg(concat_ws(':', account, unknown_until), ',' ORDER BY account) FROM account_reach)) AS deposits
 """
 _ALL: Final = """
 SELECT DISTINCT business_date AS day FROM entries UNION SELECT DISTINCT occurred_on FROM settlement_lines
@@ -53,18 +54,20 @@ class News:
     days: frozenset[date]
     deposits: bool
     mark: str
+    contracts: int
     seen: tuple[UUID, ...]
 
 
 async def news(tx: Transaction, *, whole: bool) -> News:
     """Return what came since the journal last looked; `whole`, or where it never has, everything there is."""
-    before = (await tx.execute("SELECT deposits, later FROM journal_progress")).one_or_none()
-    mark = str((await tx.execute(_NOW)).scalar_one())
+    before = (await tx.execute("SELECT deposits, contracts, later FROM journal_progress")).one_or_none()
+    now = (await tx.execute(_NOW)).one()
     unseen = list(await tx.execute(_UNSEEN))
     seen = tuple(each.id for each in unseen)
-    if before is None or whole:
+    # A provider's fees may follow from its contract, from the first day on.
+    if before is None or whole or before.contracts != now.contracts:
         days = frozenset((await tx.execute(_ALL)).scalars())
-        return News(days, deposits=True, mark=mark, seen=seen)
+        return News(days, deposits=True, mark=now.deposits, contracts=now.contracts, seen=seen)
     found = set((await tx.execute(_BY_FACTS)).scalars()) | set(before.later)
     files = [each for each in unseen if each.kind == "file" and each.first_day is not None]
     if files:
@@ -78,16 +81,24 @@ async def news(tx: Transaction, *, whole: bool) -> News:
     matches = [each.id for each in unseen if each.kind == "match"]
     if matches:
         found |= set((await tx.execute(_BY_MATCHES, ids=matches)).scalars())
-    return News(frozenset(found), deposits=mark != before.deposits, mark=mark, seen=seen)
+    return News(
+        frozenset(found),
+        deposits=now.deposits != before.deposits,
+        mark=now.deposits,
+        contracts=now.contracts,
+        seen=seen,
+    )
 
 
 async def keep(tx: Transaction, told: News, *, later: Collection[date]) -> None:
     """Write down that everything is in that was recorded before this transaction, but for days that come later."""
     await tx.execute(
-        "INSERT INTO journal_progress (facts_until, deposits, later) VALUES (now(), :deposits, CAST(:later AS date[])) "
-        "ON CONFLICT (only_one) DO UPDATE SET facts_until = EXCLUDED.facts_until, deposits = EXCLUDED.deposits, "
+        "INSERT INTO journal_progress (facts_until, deposits, contracts, later) "
+        "VALUES (now(), :deposits, :contracts, CAST(:later AS date[])) ON CONFLICT (only_one) DO UPDATE SET "
+        "facts_until = EXCLUDED.facts_until, deposits = EXCLUDED.deposits, contracts = EXCLUDED.contracts, "
         "later = EXCLUDED.later",
         deposits=told.mark,
+        contracts=told.contracts,
         later=sorted(later),
     )
     if told.seen:

@@ -31,6 +31,8 @@ Rule = Literal[
     "adjustment",
     "deposited",
     "transfer_fee",
+    "payout_fee",
+    "payout_fee_tax",
     "deposit_differs",
     "unknown_deposit",
 ]
@@ -70,6 +72,9 @@ RULES: Final[dict[Rule, Books]] = {
     "adjustment": Books("adjustments", "provider_receivable", "suspense"),
     "deposited": Books("deposit", "bank", "provider_receivable"),
     "transfer_fee": Books("deposit", "transfer_fees", "provider_receivable"),
+    # What is kept of a payout as a whole, beside what is known line by line.
+    "payout_fee": Books("deposit", "fees", "provider_receivable"),
+    "payout_fee_tax": Books("deposit", "fee_tax", "provider_receivable"),
     # Of what came over what was due.
     "deposit_differs": Books("deposit", "bank", "suspense"),
     "unknown_deposit": Books("deposit", "bank", "suspense"),

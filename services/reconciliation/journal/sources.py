@@ -9,6 +9,10 @@ from typing import Any, Final
 from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.journal.rules import Figure
+from reconciliation.matching.model import LineDay
+from reconciliation.payouts import actions as payouts
+from reconciliation.payouts.store import KEPT_OF_LINE, forget_terms
+from reconciliation.provider_contracts import store as contracts
 
 
 def _year(day: str) -> str:
@@ -108,14 +112,15 @@ GROUP BY rule, day, place, belongs, facility, method, revenue_owner, revenue_acc
 
 # A fee of a payment is borne where the payment's money is earned: by each part of it, rounded so that the parts make
 # the whole. A fee of its own (for the month, for a transfer) is nobody's in particular.
-_LINE_LINES: Final = """
+_LINE_LINES: Final = f"""
 WITH charged AS (
-    SELECT id, provider, occurred_on, attempt_id, reference,
-        fee + CASE WHEN kind = 'fee' AND word <> 'tax' THEN -gross ELSE 0 END AS fee,
-        tax + CASE WHEN kind = 'fee' AND word = 'tax' THEN -gross ELSE 0 END AS tax,
-        CASE WHEN kind = 'adjustment' THEN gross ELSE 0 END AS adjusted
-    FROM settlement_lines
-    WHERE occurred_on = ANY(CAST(:days AS date[])) AND (fee <> 0 OR tax <> 0 OR kind IN ('fee', 'adjustment'))
+    SELECT l.id, l.provider, l.occurred_on, l.attempt_id, l.reference,
+        {KEPT_OF_LINE["fee"]} + CASE WHEN l.kind = 'fee' AND l.word <> 'tax' THEN -l.gross ELSE 0 END AS fee,
+        {KEPT_OF_LINE["tax"]} + CASE WHEN l.kind = 'fee' AND l.word = 'tax' THEN -l.gross ELSE 0 END AS tax,
+        CASE WHEN l.kind = 'adjustment' THEN l.gross ELSE 0 END AS adjusted
+    FROM settlement_lines AS l
+    JOIN line_terms AS t ON t.provider = l.provider AND t.day = l.occurred_on AND t.brand = l.brand AND t.method = ''
+    WHERE l.occurred_on = ANY(CAST(:days AS date[])) AND l.kind <> 'payout'
 ), matched AS (
     SELECT line_id, claim_id FROM match_legs WHERE stands AND group_id IS NULL
     UNION ALL
@@ -144,6 +149,10 @@ WITH charged AS (
     SELECT 'adjustment', id, occurred_on, provider, '', '', attempt_id, reference, adjusted FROM charged
 )
 """
+_KINDS_OF_LINES: Final = (
+    "SELECT DISTINCT provider, occurred_on AS day, brand FROM settlement_lines "
+    "WHERE occurred_on = ANY(CAST(:days AS date[]))"
+)
 _LINE_FIGURES: Final = f"""{_LINE_LINES}
 SELECT rule, day, provider AS place, {_year("day")} AS belongs, facility, '' AS method, revenue_owner,
     '' AS revenue_account, 0 AS tax_rate_percent, provider, CAST(sum(amount) AS bigint) AS amount, '' AS words
@@ -151,7 +160,8 @@ FROM lines WHERE amount <> 0 GROUP BY rule, day, provider, facility, revenue_own
 """
 
 # A transfer is one voucher, of the day on which the last of its bank lines was booked. It is of the fiscal year of the
-# last payments in it: what was paid by 31 March and is banked in April stays in the old year.
+# last payments in it: what was paid by 31 March and is banked in April stays in the old year. A fee that is rounded
+# over a whole payout is known with it. What nothing explains is unknown once a payout should have explained it.
 _DEPOSIT_LINES: Final = f"""
 WITH came AS (
     SELECT coalesce(d.group_id, d.bank_line_id) AS place, sum(b.amount) AS amount, max(b.booked_on) AS day,
@@ -159,24 +169,25 @@ WITH came AS (
     FROM deposit_legs AS d JOIN bank_lines AS b ON b.id = d.bank_line_id WHERE d.stands GROUP BY 1
 ), due AS (
     SELECT coalesce(d.group_id, d.bank_line_id) AS place, p.provider, sum(p.net) AS net,
-        sum(p.transfer_fee) AS transfer_fee, max(p.last_day) AS last_day
+        sum(p.transfer_fee) AS transfer_fee, sum(p.fee - p.lines_fee) AS fee, sum(p.tax - p.lines_tax) AS tax,
+        max(p.last_day) AS last_day
     FROM deposit_legs AS d JOIN payouts AS p ON p.id = d.payout_id WHERE d.stands GROUP BY 1, 2
 ), whole AS (
     SELECT place, sum(net) AS net, CASE WHEN count(*) = 1 THEN min(provider) ELSE '' END AS provider,
         {_year("max(last_day)")} AS belongs FROM due GROUP BY place
 ), lines AS (
-    SELECT 'deposited' AS rule, came.day, place, whole.belongs, due.provider, due.net AS amount, came.words
-    FROM came JOIN due USING (place) JOIN whole USING (place)
-    UNION ALL
-    SELECT 'transfer_fee', came.day, place, whole.belongs, due.provider, due.transfer_fee, came.words
-    FROM came JOIN due USING (place) JOIN whole USING (place)
+    SELECT part.rule, came.day, place, whole.belongs, due.provider, part.amount, came.words
+    FROM came JOIN due USING (place) JOIN whole USING (place) CROSS JOIN LATERAL (VALUES
+        ('deposited', due.net), ('transfer_fee', due.transfer_fee), ('payout_fee', due.fee), ('payout_fee_tax', due.tax)
+    ) AS part (rule, amount)
     UNION ALL
     SELECT 'deposit_differs', came.day, place, whole.belongs, whole.provider, came.amount - whole.net, came.words
     FROM came JOIN whole USING (place)
     UNION ALL
     SELECT 'unknown_deposit', b.booked_on, b.id, {_year("b.booked_on")}, '', b.amount,
         concat_ws(' ', nullif(b.payer, ''), nullif(b.summary, ''))
-    FROM bank_lines AS b WHERE b.basis = 'statement' AND b.amount > 0 AND NOT b.cancelled
+    FROM account_reach AS r JOIN bank_lines AS b ON b.account = r.account AND b.booked_on <= r.unknown_until
+    WHERE b.basis = 'statement' AND b.amount > 0 AND NOT b.cancelled
       AND NOT EXISTS (SELECT FROM deposit_legs AS d WHERE d.bank_line_id = b.id AND d.stands)
 )
 SELECT rule, day, CAST(place AS text) AS place, belongs, '' AS facility, '' AS method, '' AS revenue_owner,
@@ -208,7 +219,13 @@ async def of_days(tx: Transaction, days: Collection[date]) -> list[Figure]:
     if not wanted:
         return []
     found = [_figure(row) for row in await tx.execute(_ENTRY_FIGURES, days=wanted)]
-    return found + [_figure(row) for row in await tx.execute(_LINE_FIGURES, days=wanted)]
+    kinds = await tx.execute(_KINDS_OF_LINES, days=wanted)
+    days_of_lines = [LineDay(row.provider, row.day, row.brand, new=False, moves=True) for row in kinds]
+    if days_of_lines:
+        await payouts.lay_down_terms(tx, days_of_lines, await contracts.terms(tx))
+        found += [_figure(row) for row in await tx.execute(_LINE_FIGURES, days=wanted)]
+        await forget_terms(tx)
+    return found
 
 
 async def of_deposits(tx: Transaction) -> list[Figure]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,7 +24,7 @@ class Changed:
 
 async def refresh(tx: Transaction, run_id: UUID, days: Sequence[LineDay], terms: dict[str, Terms]) -> Changed:
     """Add the lines of `new_files` to their payouts, and find fees that are not as agreed."""
-    by_method = await _lay_down(tx, days, terms)
+    by_method = await lay_down_terms(tx, days, terms)
     new = together(await store.sums_of_lines(tx))
     whole = together([*await store.known_sums(tx, new), *new.values()])
     made = await store.keep(tx, [close(each, terms.get(each.provider)) for each in whole.values()], terms)
@@ -37,7 +37,7 @@ async def remake(tx: Transaction, provider: str, terms: dict[str, Terms]) -> Cha
     """Make the payouts of a provider anew from all its lines that matching has seen."""
     await store.see_all_files_of(tx, provider)
     days = [each for each in await matching.days_of_lines(tx) if each.provider == provider]
-    by_method = await _lay_down(tx, days, terms)
+    by_method = await lay_down_terms(tx, days, terms)
     whole = together(await store.sums_of_lines(tx))
     made = await store.keep(tx, [close(each, terms.get(provider)) for each in whole.values()], terms)
     gone = await store.remove_others(tx, provider, [(each.contract, each.key) for each in whole.values()])
@@ -48,8 +48,8 @@ async def remake(tx: Transaction, provider: str, terms: dict[str, Terms]) -> Cha
     return Changed(tuple(made), tuple(gone))
 
 
-async def _lay_down(tx: Transaction, days: Sequence[LineDay], terms: dict[str, Terms]) -> bool:
-    """Lay down the terms of lines; return whether some depend on the method."""
+async def lay_down_terms(tx: Transaction, days: Iterable[LineDay], terms: dict[str, Terms]) -> bool:
+    """Lay down the terms of lines as `line_terms`; return whether some depend on the method."""
     wanted = sorted({(each.provider, each.day, each.brand) for each in days})
     said = [line_terms(terms.get(provider), provider, day, brand) for provider, day, brand in wanted]
     await store.set_terms(tx, said)

@@ -29,6 +29,11 @@ _SAID: Final = {
 }
 # A line that states a fee counts as it says, also where the terms are what is usually known.
 _BY_TERMS: Final = "t.known_by = 'terms' AND t.rounded = '{rounded}' AND l.fee = 0 AND l.tax = 0"
+# What the provider keeps of one line, as far as it is known line by line.
+KEPT_OF_LINE: Final = {
+    name: f"CASE WHEN {_BY_TERMS.format(rounded='line')} THEN {_SAID[name]} ELSE l.{name} END"
+    for name in ("fee", "tax")
+}
 _SEEN: Final = "l.file_id IN (SELECT file_id FROM new_files)"
 _SUMS: Final = f"""
 SELECT l.provider, t.contract, l.payout <> '' AS named,
@@ -36,11 +41,9 @@ SELECT l.provider, t.contract, l.payout <> '' AS named,
        min(l.occurred_on) AS first_day, max(l.occurred_on) AS last_day, max(l.arrives_on) AS told_on,
        count(*) FILTER (WHERE l.kind <> 'payout') AS lines,
        coalesce(sum(l.gross) FILTER (WHERE l.kind NOT IN ('payout', 'fee')), 0)::bigint AS gross,
-       (coalesce(sum(CASE WHEN {_BY_TERMS.format(rounded="line")} THEN {_SAID["fee"]} ELSE l.fee END)
-            FILTER (WHERE l.kind <> 'payout'), 0)
+       (coalesce(sum({KEPT_OF_LINE["fee"]}) FILTER (WHERE l.kind <> 'payout'), 0)
         - coalesce(sum(l.gross) FILTER (WHERE l.kind = 'fee'), 0))::bigint AS lines_fee,
-       coalesce(sum(CASE WHEN {_BY_TERMS.format(rounded="line")} THEN {_SAID["tax"]} ELSE l.tax END)
-            FILTER (WHERE l.kind <> 'payout'), 0)::bigint AS lines_tax,
+       coalesce(sum({KEPT_OF_LINE["tax"]}) FILTER (WHERE l.kind <> 'payout'), 0)::bigint AS lines_tax,
        coalesce(sum({_SAID["exact"]}) FILTER (WHERE {_BY_TERMS.format(rounded="payout")}), 0)::bigint AS exact_fee,
        (-sum(l.net) FILTER (WHERE l.kind = 'payout'))::bigint AS stated_net
 FROM settlement_lines AS l

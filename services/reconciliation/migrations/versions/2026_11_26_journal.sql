@@ -132,6 +132,7 @@ CREATE TABLE journal_progress (
     only_one    boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     facts_until timestamptz NOT NULL, -- facts that were recorded before are in
     deposits    text NOT NULL, -- counts that any change of deposits changes
+    contracts   bigint NOT NULL, -- how many versions of contracts with providers there were
     later       date[] NOT NULL -- days of which something came before they began
 );
 CREATE TABLE journal_seen (
