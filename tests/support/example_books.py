@@ -6,13 +6,18 @@ import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid5
 
 from kernel.access import Issuer, Principal, new_key_pair
 from kernel.rows import Database
 from reconciliation.ledger import actions
+from reconciliation.matching import actions as matching
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.wiring import Wiring, wire
 from support.ledger_data import month
+from support.settling import Deposit, Line, put_deposits, put_lines
+
+FAMILY = UUID(int=1)
 
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
 DAYS = date(2026, 11, 21), date(2026, 11, 24)
@@ -48,6 +53,43 @@ async def fill(tx):
             code=code,
             at=datetime(2026, 11, 1, tzinfo=UTC),
             name=name,
+        )
+    await _settle(tx)
+
+
+async def _settle(tx):
+    """Let the card's provider pay out twice and another once; one transfer comes as it should, one comes short."""
+    claims = (await tx.execute("SELECT * FROM claims WHERE attempt_id IS NOT NULL ORDER BY id")).all()
+    cards = [each for each in claims if each.method == "stripe_card"]
+    lines = [
+        Line(
+            each.amount,
+            kind=each.kind,
+            attempt=each.attempt_id,
+            fee=max(0, each.amount * 36 // 1000),
+            payout="po_1" if each.business_date.day < 23 else "po_2",
+            day=each.business_date,
+            arrives_on=date(2026, 11, 27) if each.business_date.day < 23 else date(2026, 11, 30),
+            id=uuid5(FAMILY, f"line {each.id}"),
+        )
+        for each in cards[:-1]
+    ]
+    lines += [
+        Line(2_000, attempt=uuid5(FAMILY, "unknown"), provider="paypay", day=DAYS[1], id=uuid5(FAMILY, "paypay line")),
+    ]
+    await put_lines(tx, lines)
+    await matching.run(tx, run_id=uuid5(FAMILY, "run"), at=datetime(2026, 11, 25, 1, tzinfo=UTC))
+    payouts = (await tx.execute("SELECT id, key, net FROM payouts WHERE provider = 'stripe' ORDER BY key")).all()
+    for payout, short in zip(payouts, (0, 220), strict=True):
+        deposit = Deposit(payout.net - short, day=date(2026, 11, 27), id=uuid5(FAMILY, f"deposit {payout.key}"))
+        await put_deposits(tx, [deposit])
+        await tx.execute(
+            "INSERT INTO deposit_legs (bank_line_id, payout_id, rule, rule_version, run_id, difference, accepted_by) "
+            "VALUES (:line, :payout, 'by_hand', 1, :run, :difference, 'somebody') ON CONFLICT DO NOTHING",
+            line=deposit.id,
+            payout=payout.id,
+            run=uuid5(FAMILY, "run"),
+            difference=-short,
         )
 
 
