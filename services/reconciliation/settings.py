@@ -39,3 +39,4 @@ class ReconciliationSettings(Settings):
     statements_folder: Path | None = None  # what is dropped there is taken as a statement; without one, nothing is
     statements_folder_quiet_seconds: float = Field(default=10.0, ge=0.5, le=86_400)  # so long a file must not change
     statements_folder_complete: Literal["quiet", "marker"] = "quiet"  # marker: FILE.done must lie beside FILE
+    board_round_seconds: int = Field(default=60, ge=1, le=86_400)  # how often days with new facts are counted again

@@ -17,6 +17,7 @@ from kernel.relay import Relay
 from kernel.settings import Settings
 from kernel.stream import open_stream
 from kernel.stream.protocol import topic_of
+from reconciliation.board.rounds import keep_counting
 from reconciliation.closing.rounds import keep_closing
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
@@ -60,6 +61,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(_every(ITEMS_SECONDS_MIN, lambda: _examine_items(wired, stop), stop, rest=ITEMS_REST))
             group.create_task(_every(COMPACT_SECONDS, lambda: _compact(wired), stop))
             group.create_task(keep_posted(wired, stop))
+            group.create_task(keep_counting(wired, stop))
     finally:
         await asyncio.to_thread(relay.stop)
         wired.stream.close()

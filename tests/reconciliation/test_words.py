@@ -5,6 +5,8 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
+from reconciliation.board import cash_file as counted_cash
+from reconciliation.board import pages as board_pages
 from reconciliation.closing.missing import EXPLANATIONS as MISSING
 from reconciliation.days.wording import FACTS, METHODS
 from reconciliation.discrepancies import wording
@@ -33,13 +35,15 @@ def said_in_python():
     yield from (place.title for place in PLACES)
     yield from (word for table in (METHODS, FACTS, *NAMED) for word in table.values())
     yield from (sentence for pair in (*wording.EXPLANATIONS.values(), *MISSING.values()) for sentence in pair)
+    yield from (*board_pages.NUMBERS.values(), board_pages.PLAN)
+    yield from (counted_cash.MONTH_WORDS, counted_cash.FACILITY_WORDS, counted_cash.NUMBER_WORDS)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
     yield from (*drops.NOTES, *statement_pages.SENDERS.values())
     yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)
     yield from (*zengin_records.EXPECTATIONS, *tabular.EXPECTATIONS, *workbook.PROBLEMS, tables.AN_EMPTY_FILE)
     for file in SERVICE.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
-        yield from re.findall(r'\bWords\("([^"]+)"\)', text)
+        yield from re.findall(r'\b(?:Words|words)\("([^"]+)"', text)
         yield from re.findall(r'broken_field\([^()]*(?:\[[^]]*\][^()]*)*"([^"]+)"\)', text)
         for match in re.finditer(r'advice = (\(\s*(?:"[^"]*"\s*)+\)|"[^"]*")', file.read_text(encoding="utf-8")):
             yield "".join(re.findall(r'"([^"]*)"', match.group(1)))
