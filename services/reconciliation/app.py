@@ -18,6 +18,7 @@ from reconciliation.closing import routes as closing_routes
 from reconciliation.days import pages as day_pages
 from reconciliation.days import routes as day_routes
 from reconciliation.deposits import routes as deposit_routes
+from reconciliation.discrepancies import pages as discrepancy_pages
 from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.discrepancies import work_routes as discrepancy_work_routes
 from reconciliation.exports import pages as export_pages
@@ -80,6 +81,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(record_routes.router)
     app.include_router(staff_pages.router)
     app.include_router(day_pages.router)
+    app.include_router(discrepancy_pages.router)
     app.include_router(closing_pages.router)
     app.include_router(statement_pages.router)
     app.include_router(report_pages.router)

@@ -20,7 +20,7 @@ from reconciliation.statements import pages as statement_pages
 RECORD_TABLES = (record_words.ENTRY_KINDS, record_words.RECORD_KINDS, record_words.LINE_KINDS, record_words.BASES)
 SERVICES = Path(__file__).parents[2] / "services"
 SERVICE = SERVICES / "reconciliation"
-NAMED = (wording.KINDS, wording.STATES, wording.STEPS, wording.CAUSES, wording.SEVERITY_WORDS)
+NAMED = wording.TABLES
 
 
 def said_in_templates():

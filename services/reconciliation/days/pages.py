@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -14,7 +13,6 @@ from kernel.access import Principal, Role
 from kernel.clock import business_date
 from kernel.money import Yen
 from kernel.refusals import NotFound
-from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
 from reconciliation.days import actions, display
@@ -23,7 +21,7 @@ from reconciliation.days.names import name_of
 from reconciliation.days.wording import FACTS, method_name
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import findings, listing, store
-from reconciliation.discrepancies.handling import OPEN_STATES, Reason, WordsMissing
+from reconciliation.discrepancies.handling import OPEN_STATES
 from reconciliation.discrepancies.model import Discrepancy, judge
 from reconciliation.discrepancies.routes import explain, title
 from reconciliation.exports.discovery import formats
@@ -131,6 +129,7 @@ def _told(wiring: Wiring, found: Discrepancy, tag: str) -> dict[str, Any]:
         "what": what,
         "then": then,
         "resolvable": found.kind != "changed_after_closing",
+        "pending": found.pending,
     }
 
 
@@ -180,29 +179,3 @@ async def find_order(number: str = "") -> Response:
     """Go to an order's story by its number."""
     wanted = number.strip()[:64]
     return RedirectResponse(f"/orders/{quote(wanted, safe='')}" if wanted else "/", status_code=SEE_OTHER)
-
-
-@router.post("/discrepancies/{discrepancy_id}/resolve")
-async def resolve(request: Request, discrepancy_id: UUID) -> Response:
-    """Note from a page why a discrepancy is settled."""
-
-    async def page(wiring: Wiring, _reader: Principal) -> Response:
-        SignIn.require_own_page(request)
-        principal = wiring.bookkeeper(request)
-        reason = str((await request.form()).get("reason", "")).strip()[:REASON_CHARACTERS_MAX]
-        if not reason:
-            raise WordsMissing
-        async with wiring.database.transaction(correlation_id.get()) as tx:
-            found = await discrepancies.resolve(
-                tx,
-                discrepancy_id,
-                scope_of(principal),
-                reason=Reason("other", reason),
-                by=principal.name,
-                at=wiring.clock.now(),
-                grace=wiring.grace,
-                alone_max=wiring.alone_max,
-            )
-        return RedirectResponse(f"/?day={found.day}", status_code=SEE_OTHER)
-
-    return await for_reader(request, page)

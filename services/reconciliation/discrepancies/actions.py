@@ -60,8 +60,6 @@ async def examine_items(tx: Transaction, *, at: datetime) -> int:
 
     Whoever gets that many calls it again, in another transaction.
     """
-    if not await findings.are_items(tx):
-        return 0
     await findings.lock_items(tx)
     differed, moves = await findings.apply_items(tx, at=at, limit=PORTION_ITEMS_MAX)
     await _tell(tx, moves, at=at)

@@ -143,7 +143,7 @@ def _apply(found: str, scope: str, *, compared: Sequence[str]) -> str:
     return f"""
 WITH found AS ({found}),
 moves AS (
-    SELECT *, CASE WHEN old_version IS NULL THEN 'raised'
+    SELECT DISTINCT ON (id) *, CASE WHEN old_version IS NULL THEN 'raised'
                    WHEN state = old_state AND amount = old_amount THEN NULL
                    WHEN state IN ('vanished', 'resolved') THEN state
                    WHEN old_state IN ('vanished', 'resolved') THEN 'reopened'
@@ -154,6 +154,7 @@ moves AS (
           WHERE CASE WHEN f.id IS NULL THEN d.state IN ('open', 'proposed') WHEN d.id IS NULL THEN true
                      ELSE {_STATE} <> d.state OR {ours} IS DISTINCT FROM {theirs} END
           LIMIT :limit) AS both_sides
+    ORDER BY id, amount
 ),
 added AS (
     INSERT INTO discrepancies (id, {", ".join(_COLUMNS)}, state, raised_at, changed_at)
@@ -239,8 +240,3 @@ async def apply_items(tx: Transaction, *, at: datetime, limit: int) -> tuple[int
     """Let at most `limit` of the other discrepancies be what matching leaves open; return how many differed."""
     await tx.execute("SET LOCAL work_mem = '128MB'")
     return _moves(await tx.execute(_OF_ITEMS, at=at, limit=limit))
-
-
-async def are_items(tx: Transaction) -> bool:
-    """Tell whether matching says what is open."""
-    return bool((await tx.execute("SELECT to_regclass('open_items') IS NOT NULL")).scalar_one())

@@ -93,7 +93,7 @@ def _after(before: Stored, at: datetime, by: str, *kinds: StepKind, cause: str =
 def assign(before: Stored, to: str, *, by: str, at: datetime) -> Moved:
     """Give it to somebody, or with '' to nobody; the same again changes nothing. Raises NotOpen and NameTooLong."""
     _require_open(before)
-    name = to.strip()
+    name = to.replace("\0", "").strip()
     if len(name) > NAME_LENGTH_MAX:
         raise NameTooLong(length_max=NAME_LENGTH_MAX)
     if name == before.assignee:
@@ -141,7 +141,7 @@ def decline(before: Stored, words: str, *, by: str, at: datetime) -> Moved:
 
 def require_words(said: str) -> str:
     """Return what was written, of 1 to 1,000 characters; raise WordsMissing."""
-    words = said.strip()
+    words = said.replace("\0", "").strip()
     if not 1 <= len(words) <= WORDS_LENGTH_MAX:
         raise WordsMissing
     return words

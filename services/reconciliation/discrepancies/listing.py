@@ -88,7 +88,8 @@ def _conditions(wish: Wish, *, counts: bool = False) -> tuple[str, dict[str, Any
         if wish.text:
             parts.append("((number LIKE :prefix AND number <> '') OR (order_id = :text AND order_id <> ''))")
             given |= {"prefix": _like(wish.text.upper()), "text": wish.text}
-    return " AND ".join(parts), given
+    # PostgreSQL's text holds no NUL, and nothing is called so.
+    return " AND ".join(parts), {k: v.replace("\0", "") if isinstance(v, str) else v for k, v in given.items()}
 
 
 def cursor_of(last: Stored, sort: Sort) -> str:
@@ -99,7 +100,7 @@ def cursor_of(last: Stored, sort: Sort) -> str:
 def _place(cursor: str, sort: Sort) -> tuple[date | int, UUID]:
     key, _, last = cursor.partition("_")
     try:
-        return int(key) if sort == "amount" else date.fromisoformat(key), UUID(last)
+        return Yen(int(key)).amount if sort == "amount" else date.fromisoformat(key), UUID(last)
     except ValueError:
         raise Invalid(problem="The cursor is none of this list. Begin again without it.") from None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from reconciliation.discrepancies.evidence import LABELS, TITLES
 from reconciliation.discrepancies.handling import Cause, State, StepKind
+from reconciliation.discrepancies.listing import AGE_DAYS, Sort
 from reconciliation.discrepancies.model import Kind
 
 Severity = Literal["urgent", "normal", "slight"]
@@ -196,3 +198,13 @@ CAUSES: Final[dict[Cause, str]] = {
     "written_off": "The difference is accepted",
     "other": "Another reason",
 }
+
+SORTS: Final[dict[Sort, str]] = {
+    "age": "The oldest first",
+    "newest": "The newest first",
+    "amount": "The largest amount first",
+}
+AGES: Final = ("Under a week", "1 to 4 weeks", "1 to 3 months", "Over 3 months")  # the groups of listing.AGE_DAYS
+assert len(AGES) == len(AGE_DAYS) + 1  # noqa: S101 - each group has its name
+
+TABLES: Final = (KINDS, STATES, STEPS, CAUSES, SEVERITY_WORDS, SORTS, LABELS, TITLES, dict(enumerate(AGES)))

@@ -141,6 +141,14 @@ async def test_a_page_is_read_from_an_index_without_sorting_all(desk, wish):
     assert "Seq Scan" not in text
 
 
+async def test_a_text_that_no_table_holds_finds_nothing(desk, web, books):
+    headers = books.token(Role.ACCOUNTING)
+    for name in ("number", "kind", "facility", "provider", "assignee"):
+        assert (await web.get(f"{URL}?{name}=a%00b", headers=headers)).json()["items"] == []
+    amounts = {"sort": "amount", "cursor": "9" * 30 + "_00000000-0000-0000-0000-000000000001"}
+    assert (await web.get(URL, params=amounts, headers=headers)).status_code == 422
+
+
 @pytest.mark.parametrize("cursor", ["x", "2026-11-24_", "_", "2026-13-01_00000000-0000-0000-0000-000000000001"])
 async def test_a_cursor_of_another_list_is_refused(desk, web, books, cursor):
     answer = await web.get(URL, params={"cursor": cursor}, headers=books.token(Role.ACCOUNTING))

@@ -104,7 +104,7 @@ async def test_assigning_and_commenting_are_on_record(desk, call, story):
     [found] = await raised(desk, 30)
     assert (await call(f"/{found}/assign", {"assignee": "two"}))[1]["assignee"] == "two"
     await call(f"/{found}/assign", {"assignee": "two"})
-    assert (await call(f"/{found}/comment", {"words": "Asked the provider."}, by="two"))[0] == 200
+    assert (await call(f"/{found}/comment", {"words": "Asked the\0 provider."}, by="two"))[0] == 200
     assert [(each["step"], each["by"], each["words"]) for each in (await story(found))["steps"]][1:] == [
         ("assigned", "one", "two"),
         ("commented", "two", "Asked the provider."),

@@ -1,0 +1,142 @@
+"""What a discrepancy rests on: the row of a statement and its file, the claim, the payout, the bank's line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from kernel.money import Yen
+from kernel.rows import Transaction
+from reconciliation.discrepancies.handling import Stored
+
+ROWS_MAX: Final = 20
+
+# Titles and labels; gettext messages.
+TITLES: Final = {
+    "line": "Line of a provider's statement",
+    "claim": "What our books say",
+    "payout": "Payout",
+    "deposit": "Line of the bank",
+}
+LABELS: Final = {
+    "file": "File",
+    "record": "Row of the file",
+    "provider": "Provider",
+    "word": "The provider's word",
+    "reference": "Reference",
+    "key": "Number at the provider",
+    "gross": "Amount, gross",
+    "fee": "Fee",
+    "tax": "Tax on the fee",
+    "transfer_fee": "Transfer fee",
+    "net": "Amount, net",
+    "stated_net": "Net, as the provider states",
+    "occurred_on": "Booked on",
+    "payout": "Payout",
+    "arrives_on": "Due at the bank on",
+    "kind": "Kind",
+    "method": "Way to pay",
+    "amount": "Amount",
+    "business_date": "Day",
+    "contract": "Contract",
+    "lines": "Lines",
+    "account": "Account",
+    "booked_on": "Booked on",
+    "payer": "Remitter",
+    "bank": "Bank",
+    "summary": "Summary",
+}
+_YEN: Final = {"gross", "fee", "tax", "transfer_fee", "net", "stated_net", "amount"}
+
+Value = str | int | date | Yen
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact: a title, its values by label, the order that it is about, and the file that it came in."""
+
+    title: str
+    values: tuple[tuple[str, Value], ...]
+    order_id: str = ""
+    file_id: UUID | None = None
+
+
+_LINE_SQL: Final = (
+    "SELECT f.file_name AS file, l.record, l.provider, l.word, l.occurred_on, l.gross, l.fee, l.tax, l.net, "
+    "l.reference, l.key, l.payout, l.arrives_on, l.file_id, c.order_id FROM settlement_lines AS l "
+    "LEFT JOIN statement_files AS f ON f.id = l.file_id "
+    "LEFT JOIN LATERAL (SELECT order_id FROM claims WHERE attempt_id = l.attempt_id LIMIT 1) AS c ON true "
+    "WHERE l.id = :id LIMIT :limit"
+)
+_CLAIM_SQL: Final = (
+    "SELECT kind, method, business_date, amount, coalesce(CAST(attempt_id AS text), '') AS reference, order_id, "
+    "NULL AS file_id FROM claims WHERE id = :id LIMIT :limit"
+)
+# A claim that is matched with a line of another amount, a line that is: each shows the other side too.
+_CLAIMS_OF_LINE_SQL: Final = (
+    "SELECT c.kind, c.method, c.business_date, c.amount, coalesce(CAST(c.attempt_id AS text), '') AS reference, "
+    "c.order_id, NULL AS file_id FROM claims AS c JOIN settlement_lines AS l ON l.attempt_id = c.attempt_id "
+    "WHERE l.id = :id ORDER BY c.business_date, c.id LIMIT :limit"
+)
+_PAYOUT_SQL: Final = (
+    "SELECT contract, provider, key, arrives_on, lines, gross, fee, tax, transfer_fee, net, stated_net, "
+    "'' AS order_id, NULL AS file_id FROM payouts WHERE id = :id LIMIT :limit"
+)
+_DEPOSIT: Final = (
+    "(SELECT CAST(:id AS uuid) UNION SELECT {column} FROM deposit_legs WHERE stands "
+    "AND (group_id = :id OR bank_line_id = :id) AND {column} IS NOT NULL)"
+)
+_BANK_SQL: Final = (
+    "SELECT f.file_name AS file, b.record, b.account, b.booked_on, b.amount, b.payer, b.bank, b.summary, b.file_id, "
+    "'' AS order_id FROM bank_lines AS b LEFT JOIN statement_files AS f ON f.id = b.file_id WHERE b.id IN "
+    f"{_DEPOSIT.format(column='bank_line_id')} ORDER BY b.booked_on, b.id LIMIT :limit"
+)
+_PAID_SQL: Final = (
+    "SELECT contract, provider, key, arrives_on, lines, gross, fee, tax, transfer_fee, net, stated_net, "
+    f"'' AS order_id, NULL AS file_id FROM payouts WHERE id IN {_DEPOSIT.format(column='payout_id')} "
+    "ORDER BY arrives_on, id LIMIT :limit"
+)
+_SOURCES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "line": ((TITLES["line"], _LINE_SQL), (TITLES["claim"], _CLAIMS_OF_LINE_SQL)),
+    "claim": ((TITLES["claim"], _CLAIM_SQL),),
+    "payout": ((TITLES["payout"], _PAYOUT_SQL),),
+    "deposit": ((TITLES["deposit"], _BANK_SQL), (TITLES["payout"], _PAID_SQL)),
+}
+
+
+async def of(tx: Transaction, found: Stored) -> list[Evidence]:
+    """Return what a discrepancy rests on; an order's facts are on the order's own page."""
+    family, _, key = found.subject.partition(":")
+    try:
+        wanted = UUID(key)
+    except ValueError:
+        return []
+    return [
+        _evidence(title, row)
+        for title, sql in _SOURCES.get(family, ())
+        for row in await tx.execute(sql, id=wanted, limit=ROWS_MAX)
+    ]
+
+
+def _evidence(title: str, row: Any) -> Evidence:
+    values = row._asdict()
+    return Evidence(
+        title,
+        tuple(
+            (LABELS[name], Yen(value) if name in _YEN else value)
+            for name, value in values.items()
+            if name in LABELS and value not in {None, ""}
+        ),
+        order_id=values.get("order_id") or "",
+        file_id=values.get("file_id"),
+    )
+
+
+def told(value: Value, *, day: Callable[[date], str]) -> str:
+    """Return a value as a page writes it."""
+    if isinstance(value, date):
+        return day(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
