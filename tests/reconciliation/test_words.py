@@ -17,7 +17,13 @@ from reconciliation.staff.places import PLACES
 from reconciliation.statements import camt, tables, tabular, workbook, zengin_notice, zengin_records, zengin_statement
 from reconciliation.statements import pages as statement_pages
 
-RECORD_TABLES = (record_words.ENTRY_KINDS, record_words.RECORD_KINDS, record_words.LINE_KINDS, record_words.BASES)
+RECORD_TABLES = (
+    record_words.ENTRY_KINDS,
+    record_words.RECORD_KINDS,
+    record_words.LINE_KINDS,
+    record_words.BASES,
+    record_words.VOUCHER_KINDS,
+)
 SERVICES = Path(__file__).parents[2] / "services"
 SERVICE = SERVICES / "reconciliation"
 NAMED = wording.TABLES

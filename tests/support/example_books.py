@@ -6,14 +6,17 @@ import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from uuid import UUID, uuid5
 
 from kernel.access import Issuer, Principal, new_key_pair
 from kernel.rows import Database
+from reconciliation.journal import actions as journal
 from reconciliation.ledger import actions
 from reconciliation.matching import actions as matching
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.wiring import Wiring, wire
+from support.journal import always_open
 from support.ledger_data import month
 from support.settling import Deposit, Line, put_deposits, put_lines
 
@@ -55,6 +58,15 @@ async def fill(tx):
             name=name,
         )
     await _settle(tx)
+    ids = (uuid5(FAMILY, f"voucher {number}") for number in count(1))
+    await journal.post(
+        tx,
+        through=LAST,
+        at=datetime(2026, 11, 25, 2, tzinfo=UTC),
+        new_id=lambda: next(ids),
+        open_day=always_open,
+        whole=True,
+    )
 
 
 async def _settle(tx):

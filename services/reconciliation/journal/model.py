@@ -59,7 +59,7 @@ ACCOUNTS: Final[dict[AccountCode, Account]] = {
         Account("provider_receivable", "asset", "決済事業者未収金", "Due from providers"),
         Account("bank", "asset", "普通預金", "Bank"),
         Account("disputed", "asset", "係争中", "Contested payments"),
-        Account("over_receipt", "liability", "過誤納金", "Over-receipts"),
+        Account("over_receipt", "liability", "過誤納金", "Over-receipts", by_revenue=True),
         Account("suspense", "liability", "仮受金", "Suspense"),
         Account("revenue", "revenue", "収入", "Revenue", by_revenue=True),
         Account("refunds", "contra_revenue", "還付(戻出)", "Refunds", by_revenue=True),

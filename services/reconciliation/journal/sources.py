@@ -26,7 +26,7 @@ def _year(day: str) -> str:
 #  - a reversal ends the sale where the order is cancelled, on whichever day the second of both came, and at once where
 #    the payment itself was the sale (another system's fee);
 #  - each figure is of the fiscal year in which its money came.
-_ENTRY_LINES: Final = f"""
+ENTRY_LINES: Final = f"""
 WITH odd AS (
     SELECT DISTINCT order_id FROM entries WHERE business_date = ANY(CAST(:days AS date[]))
       AND kind IN ('refunded', 'reversed', 'disputed', 'dispute_won', 'dispute_lost', 'cancelled')
@@ -103,7 +103,7 @@ WITH odd AS (
     FROM contested GROUP BY kind, business_date, amount, facility, method, order_id, fact_id
 )
 """
-_ENTRY_FIGURES: Final = f"""{_ENTRY_LINES}
+_ENTRY_FIGURES: Final = f"""{ENTRY_LINES}
 SELECT rule, day, place, belongs, facility, method, revenue_owner, revenue_account, tax_rate_percent, '' AS provider,
     CAST(sum(amount) AS bigint) AS amount, '' AS words
 FROM lines WHERE day = ANY(CAST(:days AS date[])) AND amount <> 0

@@ -53,6 +53,9 @@ def _where(asked: EntriesAsked, scope: Sequence[str] | None) -> tuple[str, dict[
     if asked.hour is not None:
         parts.append(f"extract(hour FROM {_MOMENT} AT TIME ZONE 'Asia/Tokyo') = :hour")
         given["hour"] = asked.hour
+    if asked.surplus is not None:
+        parts.append("e.surplus = :surplus")
+        given["surplus"] = asked.surplus
     if asked.since is not None:
         parts.append("f.recorded_at > :since")
         given["since"] = asked.since

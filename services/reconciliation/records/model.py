@@ -20,7 +20,10 @@ COUNTERPARTY_CHARACTERS: Final = (2, 80)
 
 @dataclass(frozen=True, slots=True)
 class EntriesAsked:
-    """Which entries: every field narrows; None is whichever. `since`: written down after this moment."""
+    """Which entries: every field narrows; None is whichever.
+
+    `since`: written down after this moment. `surplus`: whether the fact itself says that no order has the money.
+    """
 
     first: date
     last: date
@@ -34,6 +37,7 @@ class EntriesAsked:
     category: str | None = None
     hour: int | None = None
     since: datetime | None = None
+    surplus: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,7 @@ def entries_page(asked: EntriesAsked, *, cursor: str = "") -> str:
         "to": asked.last,
         "kind": ",".join(asked.kinds) or None,
         "since": asked.since.isoformat() if asked.since else None,
+        "surplus": None if asked.surplus is None else "yes" if asked.surplus else "no",
         "cursor": cursor or None,
     }
     names = ("facility", "account", "owner", "method", "rate", "product", "category", "hour")

@@ -25,7 +25,7 @@ from reconciliation.records.model import (
     Wanted,
     entries_page,
 )
-from reconciliation.records.wording import BASES, LINE_KINDS
+from reconciliation.records.wording import BASES, LINE_KINDS, VOUCHER_KINDS
 from reconciliation.records.wording import ENTRY_KINDS as ENTRY_WORDS
 from reconciliation.records.wording import RECORD_KINDS as RECORD_WORDS
 from reconciliation.reports.model import Names
@@ -84,6 +84,7 @@ def _entries_asked(given: Any, today: date) -> EntriesAsked:
             **{name: given.get(name) for name in ("account", "owner", "method", "product", "category")},
             rate=int(given["rate"]) if given.get("rate") else None,
             hour=int(given["hour"]) if given.get("hour") else None,
+            surplus={"yes": True, "no": False}.get(given.get("surplus", "")),
             since=datetime.fromisoformat(given["since"]) if given.get("since") else None,
         )
     except ValueError:
@@ -155,7 +156,7 @@ def _yen(said: str | None) -> int | None:
 def _shown(each: Record, wiring: Wiring, tag: str, known: Names) -> dict[str, Any]:
     """Return a record as a row: what it is in words, and where it is to be seen."""
     words = wiring.pages.gettext_of(tag)
-    tables = {"entry": ENTRY_WORDS, "settlement_line": LINE_KINDS, "bank_line": BASES}
+    tables = {"entry": ENTRY_WORDS, "settlement_line": LINE_KINDS, "bank_line": BASES, "voucher": VOUCHER_KINDS}
     what, link, counterparty = each.what, "", each.counterparty
     reference = each.reference
     if each.kind == "export":

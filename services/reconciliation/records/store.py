@@ -53,6 +53,17 @@ _SOURCES: Final[dict[RecordKind, _Source]] = {
         named="false",
         ordered="e.order_id",
     ),
+    "voucher": _Source(
+        columns="v.words AS counterparty, v.kind AS what, '' AS facility, CAST(v.number AS text) AS reference, "
+        "'' AS order_id",
+        rows="(SELECT j.*, (SELECT CAST(sum(p.amount) AS bigint) FROM postings AS p WHERE p.voucher = j.number "
+        "AND p.side = 'debit') AS amount FROM vouchers AS j) AS v",
+        day="v.booked_on",
+        key="lpad(CAST(v.number AS text), 12, '0')",
+        amount="v.amount",
+        own="",
+        named=_said("v.words", "v.origin"),
+    ),
     "settlement_line": _Source(
         columns="l.provider AS counterparty, l.kind AS what, '' AS facility, "
         "coalesce(nullif(l.key, ''), l.reference) AS reference, '' AS order_id",

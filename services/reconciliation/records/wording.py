@@ -35,4 +35,16 @@ LINE_KINDS = {
     "adjustment": "Adjustment",
     "payout": "Payout",
 }
+VOUCHER_KINDS = {
+    "assessment": "Assessment",
+    "receipts": "Receipts",
+    "refunds": "Refunds",
+    "reversals": "Payments taken back",
+    "disputes": "Contested payments",
+    "fees": "Fees",
+    "adjustments": "Adjustments",
+    "deposit": "Deposit",
+    "reversal": "Reversal",
+    "manual": "Voucher by hand",
+}
 BASES = {"statement": "Account statement", "notice": "Credit notice"}

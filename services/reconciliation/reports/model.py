@@ -36,7 +36,8 @@ class Column:
     """One column: its heading, what its cells are, and its width in half-width characters.
 
     `paper` and `page`: whether it stands there too, where a date need not stand three times. `summed`: whether its sum
-    means something; None: as its kind says. `entries`: the kinds of entries that its figures are made of.
+    means something; None: as its kind says. `entries`: the kinds of entries that its figures are made of,
+    and what else narrows them, as `/entries` has it.
     """
 
     name: str

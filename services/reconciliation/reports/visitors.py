@@ -41,6 +41,7 @@ WITH lines AS (
     ) AS a ON e.kind = 'admission_reversed'
     WHERE e.business_date BETWEEN :first AND :last
       AND e.kind IN ('sold', 'captured', 'refund_requested', 'admitted', 'admission_reversed')
+      AND NOT (e.kind = 'refund_requested' AND e.surplus) -- no sale is given back with it
 ), keyed AS (
     SELECT l.*, {hour} AS hour FROM lines AS l {facts}
     WHERE CAST(:facilities AS text[]) IS NULL OR l.facility = ANY(CAST(:facilities AS text[]))

@@ -55,9 +55,10 @@ async def found(example, web):
     [
         ("min=98000&max=99000", ["settlement_line", "bank_line"]),
         ("min=98000&max=99000&from=2026-11-21", ["settlement_line"]),
-        ("counterparty=stripe&from=2026-11-01&to=2026-11-30", ["settlement_line"]),
-        ("counterparty=ストライプジャパン", ["bank_line"]),
+        ("counterparty=stripe&min=98000", ["settlement_line"]),
+        ("counterparty=ストライプジャパン&min=98000", ["bank_line"]),
         ("counterparty=ストライプジャパン&max=1000", []),
+        ("counterparty=assessment:2026-11-21:hpam&from=2026-11-21", ["voucher"]),
         ("counterparty=ch_1&min=1", ["settlement_line"]),
         ("counterparty=04712345678901234567", ["settlement_line"]),
         ("min=220&max=220&kind=bank_line", ["bank_line"]),

@@ -16,8 +16,8 @@ COLUMNS = (
     Column("販売枚数", "count", 10, "Tickets sold", entries="sold"),
     Column("販売額", "yen", 14, "Sold", entries="sold"),
     Column("収納額", "yen", 14, "Received", entries="captured"),
-    Column("払戻枚数", "count", 10, "Tickets given back", entries="refund_requested"),
-    Column("払戻額", "yen", 13, "Asked back", entries="refund_requested"),
+    Column("払戻枚数", "count", 10, "Tickets given back", entries="refund_requested&surplus=no"),
+    Column("払戻額", "yen", 13, "Asked back", entries="refund_requested&surplus=no"),
     Column("入場者数", "count", 10, "Visitors", entries="admitted,admission_reversed"),
 )
 NOTE = Text(
