@@ -13,7 +13,13 @@ from kernel.money import Yen
 from kernel.refusals import Conflict, Invalid, NotFound
 from reconciliation.provider_contracts.schedule import due_on
 
-Rule = Literal["one_transfer_one_payout", "one_transfer_of_a_group", "suggestion_accepted", "by_hand"]
+Rule = Literal[
+    "one_transfer_one_payout",
+    "one_transfer_less_carried",
+    "one_transfer_of_a_group",
+    "suggestion_accepted",
+    "by_hand",
+]
 RULE_VERSION: Final = 1
 FAMILY: Final = UUID("5b6a2f0d-3c44-5f7e-8d0a-4f0f8a1d9c52")  # ids of suggestions are made of what they put together
 TOGETHER_MAX: Final = 50  # bank lines, or payouts, of one match
@@ -24,6 +30,8 @@ PAYOUT_CHANGED: Final = "The sum of a payout changed after this match was made."
 @dataclass(frozen=True, slots=True)
 class Due:
     """A payout that nothing explains: `net` is to arrive on `arrives_on`, and is missed after `missed_after`.
+
+    `net` is what the provider says that it pays out; where it says nothing, what its lines make.
 
     `names`: plain ones of who sends it; `group`: contracts that may be paid in one transfer; `fees`: what a transfer
     may cost.

@@ -17,6 +17,7 @@ from reconciliation.provider_contracts.model import Terms
 # A booking of a statement; a notice tells of it a second time.
 _BOOKED: Final = "b.basis = 'statement' AND NOT b.cancelled AND b.amount <> 0"
 _NOT_MATCHED: Final = "NOT EXISTS (SELECT FROM deposit_legs AS d WHERE d.{column} = {id} AND d.stands)"
+_DUE: Final = "coalesce(p.stated_net, p.net)"  # what the provider says, else what its lines make
 DUES_MAX: Final = 20_000
 LINES_MAX: Final = 100_000
 
@@ -29,8 +30,9 @@ async def lock(tx: Transaction) -> None:
 async def dues(tx: Transaction, terms: Mapping[str, Terms]) -> list[Due]:
     """Return the payouts that nothing explains, the newest first."""
     rows = await tx.execute(
-        "SELECT p.id, p.provider, p.contract, p.net, p.arrives_on, p.missed_after, p.account FROM payouts AS p "
-        f"WHERE p.net <> 0 AND {_NOT_MATCHED.format(column='payout_id', id='p.id')} "
+        f"SELECT p.id, p.provider, p.contract, {_DUE} AS net, p.arrives_on, p.missed_after, p.account "
+        "FROM payouts AS p "
+        f"WHERE {_DUE} <> 0 AND {_NOT_MATCHED.format(column='payout_id', id='p.id')} "
         "ORDER BY p.arrives_on DESC, p.id LIMIT :limit",
         limit=DUES_MAX,
     )
@@ -202,8 +204,8 @@ async def amounts(tx: Transaction, bank_lines: Sequence[UUID]) -> dict[UUID, Yen
 
 
 async def nets(tx: Transaction, payouts: Sequence[UUID]) -> dict[UUID, Yen]:
-    """Return what payouts bring."""
-    rows = await tx.execute("SELECT id, net FROM payouts WHERE id = ANY(:ids)", ids=list(payouts))
+    """Return what payouts bring by their providers' word, else by their lines."""
+    rows = await tx.execute(f"SELECT p.id, {_DUE} AS net FROM payouts AS p WHERE p.id = ANY(:ids)", ids=list(payouts))
     return {row.id: Yen(row.net) for row in rows}
 
 

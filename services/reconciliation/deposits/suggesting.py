@@ -17,6 +17,7 @@ from uuid import UUID
 from kernel.money import ZERO, Yen, total
 from reconciliation.deposits.model import Came, Due, Reason, ReasonWord, Suggestion, may_arrive
 from reconciliation.deposits.names import likeness
+from reconciliation.deposits.rules import packets
 from reconciliation.statements.bank_days import bank_days_between
 
 EARLY_BANK_DAYS_MAX: Final = 5
@@ -54,10 +55,14 @@ POINTS: Final[Mapping[ReasonWord, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Put:
-    """Transfers and payouts put together; on one side there is one."""
+    """Transfers and payouts put together; on one side there is one.
+
+    `arriving`: by whose days it is judged; none: by those of all payouts.
+    """
 
     lines: tuple[Came, ...]
     payouts: tuple[Due, ...]
+    arriving: tuple[Due, ...] = ()
 
     @property
     def difference(self) -> Yen:
@@ -107,8 +112,14 @@ class _Nearness:
         return [each for each in self._dues[begin:end] if each.account in ("", line.account)]
 
 
-def _put_together(near: _Nearness, lines: Iterable[Came], dues: Iterable[Due]) -> Iterator[_Put]:
-    """Yield one with one, one transfer with several payouts, and several transfers with one payout."""
+def _put_together(near: _Nearness, lines: Iterable[Came], dues: Sequence[Due]) -> Iterator[_Put]:
+    """Yield one with one, one transfer with several payouts, and several transfers with one payout; each once."""
+    named = set()
+    for packet in packets(dues):
+        if len(packet.payouts) > 1:
+            for line in near.lines_of(packet.arriving[0]):
+                named.add((line.id, frozenset(each.id for each in packet.payouts)))
+                yield _Put((line,), packet.payouts, packet.arriving)
     for due in dues:
         found = near.lines_of(due)
         yield from (_Put((line,), (due,)) for line in found)
@@ -121,7 +132,9 @@ def _put_together(near: _Nearness, lines: Iterable[Came], dues: Iterable[Due]) -
         groups = {each.group for each in fitting if each.group}
         more = [each for each in near.dues_of(line) if each.group in groups and each not in fitting]
         parts = sorted([*fitting, *more], key=lambda each: (abs(each.arrives_on - line.day), each.id))
-        yield from (_Put((line,), some) for some in _sums([(each, each.net) for each in parts], line.amount))
+        for some in _sums([(each, each.net) for each in parts], line.amount):
+            if (line.id, frozenset(each.id for each in some)) not in named:
+                yield _Put((line,), some)
 
 
 Part = TypeVar("Part")
@@ -157,11 +170,12 @@ def _likeness(line: Came, names: Iterable[str]) -> int:
 def _reasons(put: _Put) -> tuple[Reason, ...]:
     """Return the reasons for and against; none if there is no reason to think of it at all."""
     amount, name = _amount(put), _name(put)
-    # A strange amount is worth a thought only where name and day are clear.
-    if amount.word == "amount_differs" and name.word != "name_same":
+    # A strange amount is worth a thought only where something was kept back, and name and day are clear.
+    strange = amount.word == "amount_differs"
+    if strange and (name.word != "name_same" or amount.number > 0):
         return ()
     day = _day(put)
-    if day is None or (amount.word == "amount_differs" and day.word != "day_in_time"):
+    if day is None or (strange and day.word != "day_in_time"):
         return ()
     return amount, day, name
 
@@ -172,20 +186,21 @@ def _amount(put: _Put) -> Reason:
     if not apart:
         parts = max(len(put.lines), len(put.payouts))
         return Reason("amount_same") if parts == 1 else Reason("amount_same_in_sum", parts)
-    (due,) = put.payouts
-    if abs(apart) in due.fees:
+    if any(abs(apart) in due.fees for due in put.payouts):
         return Reason("amount_with_transfer_fee", apart)
-    near = abs(apart) * PERCENT <= abs(due.net.amount) * NEAR_PERCENT
+    whole = total(due.net for due in put.payouts).amount
+    near = abs(apart) * PERCENT <= abs(whole) * NEAR_PERCENT
     return Reason("amount_near" if near else "amount_differs", apart)
 
 
 def _day(put: _Put) -> Reason | None:
     """Return what the days say, of the pair that is furthest apart; None if it is too far."""
-    late = max(bank_days_between(due.missed_after, line.day) for line in put.lines for due in put.payouts)
-    early = max(bank_days_between(line.day, due.arrives_on) for line in put.lines for due in put.payouts)
+    dues = put.arriving or put.payouts
+    late = max(bank_days_between(due.missed_after, line.day) for line in put.lines for due in dues)
+    early = max(bank_days_between(line.day, due.arrives_on) for line in put.lines for due in dues)
     if late > LATE_BANK_DAYS_MAX or early > EARLY_BANK_DAYS_MAX:
         return None
-    if all(may_arrive(due, line) for line in put.lines for due in put.payouts):
+    if all(may_arrive(due, line) for line in put.lines for due in dues):
         return Reason("day_in_time")
     return Reason("days_late", late) if late > 0 else Reason("days_early", max(early, 0))
 

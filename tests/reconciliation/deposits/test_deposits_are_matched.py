@@ -145,6 +145,28 @@ async def test_two_payouts_alike_are_left_to_a_person(books):
         assert await store.suggestions(tx, limit=10) == []
 
 
+async def test_what_a_provider_says_that_it_pays_out_is_due_though_its_lines_make_another_sum(books):
+    async with books.wiring.database.transaction("test") as tx:
+        await put_lines(tx, [paid(1000, "a"), paid(-1700, "a", kind="payout")])
+        await put_deposits(tx, [deposit(1700)], until=MONDAY + timedelta(days=14))
+        await run(tx)
+        assert await matches(tx) == [("one_transfer_one_payout", 1, 1, 0)]
+        assert await opened(tx) == [("payout_unequal", 700)]
+
+
+@pytest.mark.parametrize(("amount", "left"), [(700, []), (1000, [("deposit_missing", -300)])])
+async def test_what_is_below_zero_is_missed_only_when_the_next_payout_came_without_it(books, amount, left):
+    later = MONDAY + timedelta(days=7)
+    async with books.wiring.database.transaction("test") as tx:
+        await put_lines(tx, [paid(-300, "a"), paid(1000, "b", later)])
+        await put_deposits(tx, [], until=later)
+        await run(tx)
+        assert await opened(tx) == []
+        await put_deposits(tx, [deposit(amount, later)], until=later + timedelta(days=14))
+        await run(tx)
+        assert await opened(tx) == left
+
+
 @pytest.mark.parametrize(("until", "seen"), [(2, []), (3, ["deposit_missing"])])
 async def test_a_deposit_is_missed_only_beyond_its_bank_days(books, until, seen):
     async with books.wiring.database.transaction("test") as tx:

@@ -14,37 +14,62 @@ from reconciliation.provider_contracts.schedule import due_on
 from support.depositing import ACCOUNT, FAR, MONDAY, came, due, worlds
 
 
-def oracle(lines, dues, refused, reach):
-    """Return the accepted pairs by trying every line with every set of payouts, without any cleverness."""
-    sets = [(each,) for each in dues]
+def carried_over(dues):
+    """Return (payouts below zero, the payout that they are carried over to), cut off contract by contract."""
+    for contract in {each.contract for each in dues}:
+        theirs = sorted(
+            (each for each in dues if each.contract == contract), key=lambda each: (each.arrives_on, each.id)
+        )
+        begin = 0
+        while begin < len(theirs):
+            ends = [
+                end for end in range(begin, len(theirs)) if total(each.net for each in theirs[begin : end + 1]) > ZERO
+            ]
+            if not ends:
+                break
+            if ends[0] > begin:
+                yield tuple(theirs[begin : ends[0]]), theirs[ends[0]]
+            begin = ends[0] + 1
+
+
+def may_come_together(dues):
+    """Return (payouts that arrive, payouts carried over to them), trying every set."""
+    before = {due.id: carried for carried, due in carried_over(dues)}
+    found = [((each,), ()) for each in dues] + [((each,), before[each.id]) for each in dues if each.id in before]
     for size in range(2, len(dues) + 1):
         for some in combinations(dues, size):
             groups = {(each.group, each.arrives_on) for each in some}
             if len(groups) != 1 or not some[0].group or len({each.contract for each in some}) == 1:
                 continue
-            whole = [each for each in dues if (each.group, each.arrives_on) in groups]
-            if len(whole) == size:
-                sets.append(some)
+            if size == len([each for each in dues if (each.group, each.arrives_on) in groups]):
+                carried = tuple(part for each in some for part in before.get(each.id, ()))
+                found += [(some, ()), *([(some, carried)] if carried else [])]
+    return found
+
+
+def oracle(lines, dues, refused, reach):
+    """Return the accepted pairs by trying every line with every set of payouts, without any cleverness."""
     explain = []
     for line in lines:
-        for some in sets:
+        for arriving, carried in may_come_together(dues):
+            some = (*carried, *arriving)
             fits = (
                 total(each.net for each in some) == line.amount
                 and any(line.name == name for each in some for name in each.names)
                 and all(each.account in ("", line.account) for each in some)
-                and all(each.arrives_on <= line.day <= each.missed_after for each in some)
+                and all(each.arrives_on <= line.day <= each.missed_after for each in arriving)
                 and id_of([line.id], [each.id for each in some]) not in refused
             )
             if fits:
-                explain.append((line, some))
-    once = Counter(part for line, some in explain for part in (line.id, *(each.id for each in some)))
+                explain.append((line, arriving, some))
+    once = Counter(part for line, _, some in explain for part in (line.id, *(each.id for each in some)))
     return {
         (line.id, frozenset(each.id for each in some))
-        for line, some in explain
+        for line, arriving, some in explain
         if all(once[part] == 1 for part in (line.id, *(each.id for each in some)))
         and all(
             line.day <= due_on(each.arrives_on) or reach.get(line.account, date.min) > each.missed_after
-            for each in some
+            for each in arriving
         )
     }
 
@@ -68,7 +93,8 @@ def pairs(lines, dues, *, refused=frozenset(), reach=FAR):
     return sorted((each.line.id.int - 1000, *(due.id.int for due in each.payouts), each.rule) for each in found)
 
 
-ONE, GROUP = "one_transfer_one_payout", "one_transfer_of_a_group"
+ONE, GROUP, LESS = "one_transfer_one_payout", "one_transfer_of_a_group", "one_transfer_less_carried"
+WEEK = timedelta(days=7)
 A_LINE, A_DUE = came(1, 100), due(1, 100)
 MERGED = [due(1, 100, group="g"), due(2, 200, contract="other", group="g")]
 EXAMPLES = {
@@ -87,6 +113,19 @@ EXAMPLES = {
     "two contracts in two transfers": ([A_LINE, came(2, 200)], MERGED, [(1, 1, ONE), (2, 2, ONE)]),
     "together or one of them": ([came(1, 300)], [*MERGED, due(3, 300)], []),
     "contracts of no group": ([came(1, 300)], [due(1, 100), due(2, 200, contract="other")], []),
+    "what is below zero is carried over": (
+        [came(1, 200, MONDAY + WEEK + timedelta(days=1))], [due(1, -100), due(2, 300, MONDAY + WEEK)],
+        [(1, 1, 2, LESS)],
+    ),
+    "carried over or not": (
+        [came(1, 200)], [due(1, -100, MONDAY - WEEK), due(2, 300), due(3, 200)], [],
+    ),
+    "another contract's is not carried over": (
+        [came(1, 200)], [due(1, -100, MONDAY - WEEK, contract="other"), due(2, 300)], [],
+    ),
+    "carried over within a group": (
+        [came(1, 250)], [due(3, -50, MONDAY - WEEK, group="g"), *MERGED], [(1, 3, 1, 2, GROUP)],
+    ),
     "a due day on which banks rest": (
         [came(1, 100, date(2026, 11, 24))], [due(1, 100, date(2026, 11, 21))], [(1, 1, ONE)],
     ),

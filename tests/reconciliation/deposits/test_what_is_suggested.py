@@ -59,6 +59,10 @@ EXAMPLES = {
     "a payout less one that the provider claims back": (
         [came(1, 700)], [due(1, 1_000), due(2, -300)], 90, [Reason("amount_same_in_sum", 2), TIME, NAME],
     ),
+    "a group's transfer less its cost": (
+        [came(1, 299)], [due(1, 100, group="g"), due(2, 200, contract="other", group="g")], 70,
+        [Reason("amount_near", -1), TIME, NAME],
+    ),
     "one payout in several transfers": (
         [came(1, 100), came(2, 200)], [due(1, 300)], 90, [Reason("amount_same_in_sum", 2), TIME, NAME],
     ),
@@ -76,6 +80,7 @@ NOTHING = {
     "far too late": ([came(1, 100, MONDAY + timedelta(days=40))], [due(1, 100)]),
     "far too early": ([came(1, 100, MONDAY - timedelta(days=14))], [due(1, 100)]),
     "another account": ([came(1, 100, account="b")], [due(1, 100, account="c")]),
+    "more by far": ([came(1, 20_000)], [due(1, 10_000)]),
     "another amount and name": ([came(1, 9_700, name="ベツノカイシヤ")], [due(1, 10_000)]),
     "a sum of others' names": ([came(1, 300)], [due(1, 100, names=PAYPAY), due(2, 200, names=PAYPAY)]),
 }
@@ -101,9 +106,8 @@ def test_suggestions_are_what_they_say_and_never_what_was_refused(world):
         assert each.difference == each.amount - sum((net[payout] for payout in each.payouts), Yen(0))
         assert min(len(each.bank_lines), len(each.payouts)) == 1
         assert suggesting.SCORE_MIN <= each.score <= 100
-        several = max(len(each.bank_lines), len(each.payouts)) > 1
-        assert (each.difference == Yen(0)) == (each.reasons[0].word in ("amount_same", "amount_same_in_sum"))
-        assert several == (each.reasons[0].word == "amount_same_in_sum")
+        word = "amount_same" if len(each.bank_lines) == len(each.payouts) else "amount_same_in_sum"
+        assert (each.difference == Yen(0)) == (each.reasons[0].word == word)
     of = Counter(part for each in made for part in (*each.bank_lines, *each.payouts))
     assert all(number <= suggesting.OF_ONE_MAX for number in of.values())
 

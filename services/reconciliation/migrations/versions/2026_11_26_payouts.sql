@@ -171,8 +171,9 @@ CREATE TRIGGER deposit_refusals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE 
 INSERT INTO match_rules (name, version, place, since) VALUES
     ('one_transfer_one_payout', 1, 11, '2026-11-26'),
     ('one_transfer_of_a_group', 1, 12, '2026-11-26'),
-    ('suggestion_accepted', 1, 13, '2026-11-26'),
-    ('by_hand', 1, 14, '2026-11-26');
+    ('one_transfer_less_carried', 1, 13, '2026-11-26'),
+    ('suggestion_accepted', 1, 14, '2026-11-26'),
+    ('by_hand', 1, 15, '2026-11-26');
 
 -- Everything between our books, the providers' and the bank's that nothing explains, one row each.
 CREATE VIEW open_items AS
@@ -215,17 +216,22 @@ JOIN settlement_lines AS l ON l.id = told.line_id
 LEFT JOIN LATERAL (
     SELECT c.order_id, p.number, c.facility
     FROM claims AS c LEFT JOIN order_positions AS p ON p.order_id = c.order_id
-    WHERE c.attempt_id = l.attempt_id ORDER BY c.id LIMIT 1
+    WHERE c.attempt_id = l.attempt_id ORDER BY CAST(c.id AS text) LIMIT 1 -- as text, lest the planner walk an index
 ) AS known ON true
 UNION ALL
 SELECT 'payout_unequal', 'payout:' || id, '', '', '', provider, arrives_on, stated_net - net,
        CAST(arrives_on AS timestamp) AT TIME ZONE 'Asia/Tokyo'
 FROM payouts WHERE stated_net <> net
 UNION ALL
-SELECT 'deposit_missing', 'payout:' || p.id, '', '', '', p.provider, p.arrives_on, p.net,
+SELECT 'deposit_missing', 'payout:' || p.id, '', '', '', p.provider, p.arrives_on, coalesce(p.stated_net, p.net),
        CAST(p.arrives_on AS timestamp) AT TIME ZONE 'Asia/Tokyo'
 FROM payouts AS p JOIN account_reach AS r ON r.account = p.account AND p.missed_after < r.until
-WHERE p.net <> 0 AND NOT EXISTS (SELECT FROM deposit_legs AS d WHERE d.payout_id = p.id AND d.stands)
+WHERE coalesce(p.stated_net, p.net) <> 0
+  AND NOT EXISTS (SELECT FROM deposit_legs AS d WHERE d.payout_id = p.id AND d.stands)
+  -- What is below zero is not transferred but carried over to the next payout, with which it is missed.
+  AND (coalesce(p.stated_net, p.net) > 0 OR EXISTS (
+      SELECT FROM payouts AS n WHERE n.provider = p.provider AND n.contract = p.contract
+      AND n.arrives_on > p.arrives_on AND n.missed_after < r.until))
 UNION ALL
 SELECT 'deposit_differs', 'deposit:' || coalesce(d.group_id, d.bank_line_id), '', '', '', coalesce(paid.provider, ''),
        b.booked_on, d.difference, CAST(b.booked_on AS timestamp) AT TIME ZONE 'Asia/Tokyo'
