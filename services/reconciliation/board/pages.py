@@ -21,7 +21,7 @@ from reconciliation.board.cash_file import CashRow
 from reconciliation.board.model import Assumptions, BadAssumption, BadYear, months_of, next_month
 from reconciliation.days.display import colour_of
 from reconciliation.days.names import name_of
-from reconciliation.days.wording import method_name
+from reconciliation.days.wording import method_name, provider_name
 from reconciliation.staff.desk import SEE_OTHER, for_reader
 from reconciliation.wiring import Wiring, scope_of
 
@@ -86,6 +86,7 @@ async def board_page(request: Request, year: str = "", assumptions: str = "") ->
             span=lambda tenths: display.span(tenths, words),
             facility=lambda code: name_of(names, code, tag),
             method=method,
+            provider=provider_name,
             versions=versions,
             numbers=[(words(title), getattr(found.assumed.values, name)) for name, title in NUMBERS.items()],
             may_change=_may_change(principal),

@@ -18,7 +18,7 @@ from kernel.web import language_of
 from reconciliation.days import actions, display
 from reconciliation.days.model import Day
 from reconciliation.days.names import name_of
-from reconciliation.days.wording import FACTS, method_name
+from reconciliation.days.wording import FACTS, method_name, provider_name
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import findings, listing, store
 from reconciliation.discrepancies.handling import OPEN_STATES
@@ -26,6 +26,8 @@ from reconciliation.discrepancies.model import Discrepancy, judge
 from reconciliation.discrepancies.routes import explain, title
 from reconciliation.exports.discovery import formats
 from reconciliation.ledger import store as ledger
+from reconciliation.morning import actions as morning_actions
+from reconciliation.morning import display as morning_display
 from reconciliation.staff.desk import SEE_OTHER, for_reader
 from reconciliation.wiring import Wiring, scope_of
 
@@ -67,12 +69,30 @@ async def morning(request: Request, day: str | None = None) -> Response:
             scope, at = scope_of(principal), wiring.clock.now()
             shown = await actions.one_day(tx, scope, chosen, at=at, grace=wiring.grace)
             month = await actions.calendar(tx, scope, first=first, last=last, at=at, grace=wiring.grace)
+            told = (
+                await morning_actions.overview(tx, scope, by=principal.name, at=at, grace=wiring.grace)
+                if chosen == today
+                else None
+            )
         tag = language_of(request).tag
+        common = _common(wiring, request, principal, names)
         before, after = display.neighbours(chosen)
         return wiring.pages.render(
             request,
             "day.html",
-            **_common(wiring, request, principal, names),
+            **common,
+            overview=told,
+            charts=told
+            and morning_display.charts_of(
+                told,
+                today,
+                tag=tag,
+                words=wiring.pages.gettext_of(tag),
+                named=common["method"],
+                place=display.colour_of,
+            ),
+            kind_name=lambda kind: title(wiring, kind, tag),
+            provider=provider_name,
             chosen=chosen,
             today=today,
             before=before,

@@ -44,3 +44,12 @@ def method_name(method: str, titles: Sequence[MethodTitle], tag: str, words: Cal
         if each.name == method:
             return each.title_ja if tag == "ja" else each.title_en
     return words(METHODS[method]) if method in METHODS else method
+
+
+# Companies write their names alike in every language; one unknown here is shown as its lines name it.
+PROVIDERS = {"stripe": "Stripe", "paypay": "PayPay", "komoju": "KOMOJU"}
+
+
+def provider_name(provider: str) -> str:
+    """Return what people call a provider."""
+    return PROVIDERS.get(provider, provider)
