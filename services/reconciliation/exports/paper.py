@@ -113,7 +113,13 @@ def _table(table: Table, title: str) -> dict[str, object]:
         "title": "" if table.title == title else table.title,
         "beside": table.beside,
         "columns": [
-            {"name": each.name, "width": each.width, "align": "right" if each.is_number else "left"} for each in columns
+            {
+                "name": each.name,
+                "width": each.width,
+                "align": "right" if each.is_number else "left",
+                "fit": each.kind != "text" or each.whole,
+            }
+            for each in columns
         ],
         "rows": [
             [_said(column, row[place]) for column, place in zip(columns, shown, strict=True)] for row in table.rows

@@ -65,7 +65,7 @@ def _table(table: Table, title: str, language: Language) -> ShownTable:
         headings=tuple((column.heading(language.tag), column.is_number) for column in columns),
         rows=tuple(
             tuple(
-                _cell(column, row[place], language, _behind(column, link, first=number == 0))
+                _cell(column, row[place], language, _behind(column, link, first=number == 0), first=number == 0)
                 for number, (column, place) in enumerate(zip(columns, places, strict=True))
             )
             for row, link in zip(table.rows[:ROWS_SHOWN_MAX], links, strict=False)
@@ -87,14 +87,14 @@ def _behind(column: Column, link: str, *, first: bool) -> str:
     return f"{link}&kind={column.entries}"
 
 
-def _cell(column: Column, cell: Cell, language: Language, link: str) -> ShownCell:
+def _cell(column: Column, cell: Cell, language: Language, link: str, *, first: bool = False) -> ShownCell:
     match cell:
         case None:
             return ShownCell("", column.is_number)
         case str():
             return ShownCell(cell or "–", number=False, link=link)
         case date():
-            return ShownCell(Pages.day(language, cell), number=False, link=link)
+            return ShownCell(Pages.day(language, cell) if first else cell.isoformat(), number=False, link=link)
         case int():
             return ShownCell(number_of(cell), column.is_number, cell < 0, link if cell else "")
 

@@ -37,7 +37,7 @@ class Column:
 
     `paper` and `page`: whether it stands there too, where a date need not stand three times. `summed`: whether its sum
     means something; None: as its kind says. `entries`: the kinds of entries that its figures are made of,
-    and what else narrows them, as `/entries` has it.
+    and what else narrows them, as `/entries` has it. `whole`: its texts stand in one line.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Column:
     page: bool = True
     summed: bool | None = None
     entries: str = ""
+    whole: bool = False
 
     @property
     def adds_up(self) -> bool:

@@ -18,7 +18,7 @@ from reconciliation.reports import display
 from reconciliation.reports.discovery import report_named, reports
 from reconciliation.reports.model import Asked, NoDay, Report
 from reconciliation.reports.names import names
-from reconciliation.reports.periods import FIRST_DAY, LAST_DAY, chosen, periods
+from reconciliation.reports.periods import FIRST_DAY, LAST_DAY, chosen, chosen_day, periods
 from reconciliation.staff.desk import for_reader
 from reconciliation.wiring import Wiring, scope_of
 
@@ -58,11 +58,12 @@ async def reports_page(request: Request) -> Response:
     return await for_reader(request, page)
 
 
-async def _form(wiring: Wiring, request: Request, principal: Principal) -> dict[str, Any]:
+async def _form(wiring: Wiring, request: Request, principal: Principal, *, one_day: bool = False) -> dict[str, Any]:
     """Return what the form of days and facility needs, and what is chosen in it."""
     asked = request.query_params
     today = business_date(wiring.clock.now())
-    first, last = chosen(asked.get("from", ""), asked.get("to", ""), today)
+    days = chosen_day if one_day else chosen
+    first, last = days(asked.get("from", ""), asked.get("to", ""), today)
     known = await names(wiring, language_of(request).tag)
     places = display.facilities_of(known.facilities, scope_of(principal))
     facility = asked.get("facility", "")
@@ -107,7 +108,7 @@ async def report_page(request: Request, name: str) -> Response:
 
     async def page(wiring: Wiring, principal: Principal) -> Response:
         report, language = report_named(name), language_of(request)
-        form = await _form(wiring, request, principal)
+        form = await _form(wiring, request, principal, one_day=report.one_day)
         wish = await actions.asked(
             wiring,
             principal,

@@ -64,3 +64,9 @@ def chosen(first: str, last: str, today: date) -> tuple[date, date]:
     except ValueError:
         return month_of(today)
     return days if FIRST_DAY <= days[0] <= days[1] <= LAST_DAY else month_of(today)
+
+
+def chosen_day(first: str, last: str, today: date) -> tuple[date, date]:
+    """Return the days for what is about the last one: a first day after it does not count."""
+    begin, end = chosen(min(first, last), last, today)
+    return begin, end

@@ -29,7 +29,7 @@ from reconciliation.reports.model import (
 TITLE = Text("調定簿", "Assessments")
 COLUMNS = (
     Column("調定日", "date", 12, "Day", paper=False),
-    Column("和暦", "text", 18, "Day (era)", page=False),
+    Column("和暦", "text", 18, "Day (era)", page=False, whole=True),
     Column("年度", "text", 8, "Fiscal year"),
     Column("施設コード", "text", 22, "Facility code", paper=False, page=False),
     Column("施設名", "text", 26, "Facility"),

@@ -37,7 +37,7 @@ from reconciliation.reports.receipts import (
 TITLE = Text("収納日計表", "Daily receipts")
 COLUMNS = (
     Column("収納日", "date", 12, "Day", paper=False),
-    Column("和暦", "text", 18, "Day (era)", page=False),
+    Column("和暦", "text", 18, "Day (era)", page=False, whole=True),
     Column("施設コード", "text", 22, "Facility code", paper=False, page=False),
     Column("施設名", "text", 28, "Facility"),
     Column("歳入科目", "text", 28, "Revenue account"),

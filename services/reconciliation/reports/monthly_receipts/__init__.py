@@ -42,7 +42,7 @@ TITLE = Text("収納月計表", "Monthly receipts")
 SINCE = Column("年度累計", "yen", 14, "Net since April")
 COLUMNS = (
     Column("月", "text", 9, "Month", paper=False),
-    Column("和暦", "text", 14, "Month (era)", page=False),
+    Column("和暦", "text", 14, "Month (era)", page=False, whole=True),
     Column("施設コード", "text", 22, "Facility code", paper=False, page=False),
     Column("施設名", "text", 28, "Facility"),
     Column("歳入科目", "text", 28, "Revenue account"),

@@ -26,7 +26,7 @@ from reconciliation.reports.model import (
 TITLE = Text("過誤納整理簿", "Over-receipts")
 COLUMNS = (
     Column("発生日", "date", 12, "Came on", paper=False),
-    Column("和暦", "text", 18, "Came on (era)", page=False),
+    Column("和暦", "text", 18, "Came on (era)", page=False, whole=True),
     Column("注文番号", "text", 14, "Order"),
     Column("施設コード", "text", 22, "Facility code", paper=False, page=False),
     Column("施設名", "text", 26, "Facility"),

@@ -40,7 +40,7 @@ SUMS = (
 )
 COLUMNS = (
     Column("入金予定日", "date", 12, "Due", paper=False),
-    Column("入金予定日(和暦)", "text", 18, "Due (era)", page=False),
+    Column("入金予定日(和暦)", "text", 18, "Due (era)", page=False, whole=True),
     Column("提供者", "text", 14, "Provider"),
     Column("精算番号", "text", 24, "Payout"),
     Column("対象期間の始まり", "date", 12, "Payments from"),

@@ -30,7 +30,7 @@ AGES = ((30, Text("30日以内", "up to 30 days")), (90, Text("31〜90日", "31 
 OLDER = Text("91日以上", "more than 90 days")
 COLUMNS = (
     Column("調定日", "date", 12, "Day", paper=False),
-    Column("和暦", "text", 18, "Day (era)", page=False),
+    Column("和暦", "text", 18, "Day (era)", page=False, whole=True),
     Column("注文番号", "text", 14, "Order"),
     Column("施設コード", "text", 22, "Facility code", paper=False, page=False),
     Column("施設名", "text", 26, "Facility"),
