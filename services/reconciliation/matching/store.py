@@ -12,6 +12,7 @@ from kernel.rows import Transaction
 from reconciliation.matching.model import IN_KINDS, OUT_KINDS, RULE_VERSION, Carrier, Leg, LineDay, OpenItem, Rule, Run
 
 STATEMENT_SECONDS_MAX: Final = 900
+ROWS_UNSEEN_MAX: Final = 20_000  # More new rows than these make PostgreSQL's picture of a table wrong for its plans.
 _KINDS: Final = ", ".join(f"'{each}'" for each in (*IN_KINDS, *OUT_KINDS))
 _IN: Final = ", ".join(f"'{each}'" for each in IN_KINDS)
 _INSERT: Final = (
@@ -148,8 +149,11 @@ async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, da
         late=[each[2] for each in days_late],
     )
     await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {_NEW_LINES} UNION ALL {_OPEN_LINES}")
+    await tx.execute("ANALYZE candidates")  # Of a table that nobody looked at, any plan may be made: some take hours.
     claims = f"({_CLAIMS.format(lines='candidates')}) AS one"
-    await tx.execute(_pairs("same_payment_same_kind", "kind", "candidates", claims), run_id=run_id)
+    made = await tx.execute(_pairs("same_payment_same_kind", "kind", "candidates", claims), run_id=run_id)
+    if made.rowcount > ROWS_UNSEEN_MAX:
+        await tx.execute("ANALYZE match_legs")
     await tx.execute(
         "CREATE TEMPORARY TABLE left_lines ON COMMIT DROP AS SELECT * FROM candidates AS l "
         "WHERE NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
