@@ -13,11 +13,12 @@ from pathlib import Path
 
 import psycopg
 
-from console.bench.reconciling import agreements, banking, papers, settling, world
+from console.bench.reconciling import agreements, banking, deciding, papers, settling, world
 from console.bench.reconciling import books as our_side
 from kernel.access import Role
 from kernel.contracts import Envelope
 from kernel.contracts.reconciliation import StatementIngested
+from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.matching import consumers as matching
 
 
@@ -155,3 +156,36 @@ class Worker:
             assert self.process.poll() is None, (self.folder / "work.log").read_text()[-3000:]
             await asyncio.sleep(0.05)
         raise AssertionError(f"{query}: {found}, not {wanted}\n{(self.folder / 'work.log').read_text()[-3000:]}")
+
+
+async def accept_what_is_right(books, web, made) -> int:
+    """Accept, as accounting, every suggestion that puts together what belongs together; return how many."""
+    headers = books.token(Role.ACCOUNTING)
+    listed = (await web.get("/v1/deposit-suggestions", params={"limit": 200}, headers=headers)).json()
+    accepted = 0
+    for each in list(deciding.to_accept(made, listed["items"])):
+        path = f"/v1/deposit-suggestions/{each}/accept"
+        answer = await web.post(path, headers=headers | {"Idempotency-Key": f"accept-{each}"})
+        assert answer.status_code == 201, answer.text
+        accepted += 1
+    return accepted
+
+
+async def examine(books, at) -> None:
+    """Let discrepancies follow what is open, as the worker does in its rounds."""
+    async with books.wiring.database.transaction("test") as tx:
+        await discrepancies.examine_items(tx, at=at)
+
+
+def work_list(books) -> list[tuple]:
+    """Return what people are shown of what matching left open."""
+    with connect(books) as database:
+        return database.execute(
+            "SELECT kind, subject, day, amount FROM discrepancies WHERE state = 'open' ORDER BY 1, 2"
+        ).fetchall()
+
+
+def open_items(books) -> list[tuple]:
+    """Return what matching leaves open."""
+    with connect(books) as database:
+        return database.execute("SELECT kind, subject, day, amount FROM open_items ORDER BY 1, 2").fetchall()
