@@ -7,6 +7,7 @@ from babel.messages.pofile import read_po
 
 from reconciliation.board import cash_file as counted_cash
 from reconciliation.board import pages as board_pages
+from reconciliation.closing.display import STATES as CLOSING_STATES
 from reconciliation.closing.missing import EXPLANATIONS as MISSING
 from reconciliation.days.wording import FACTS, METHODS
 from reconciliation.discrepancies import wording
@@ -39,6 +40,7 @@ def said_in_python():
     yield from (word for table in RECORD_TABLES for word in table.values())
     yield from periods.TITLES
     yield from (place.title for place in PLACES)
+    yield from CLOSING_STATES.values()
     yield from (word for table in (METHODS, FACTS, *NAMED) for word in table.values())
     yield from (sentence for pair in (*wording.EXPLANATIONS.values(), *MISSING.values()) for sentence in pair)
     yield from (*board_pages.NUMBERS.values(), board_pages.PLAN)

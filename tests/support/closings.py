@@ -10,6 +10,7 @@ from kernel.access import Principal, Role
 from kernel.clock import JAPAN, new_id
 from reconciliation.closing import actions
 from reconciliation.closing.model import Closing, Period, day_period
+from reconciliation.closing.reading import Look, overview
 from support.ledger_data import order_story
 
 
@@ -28,15 +29,8 @@ async def close(books, period: Period | date, *, by: str = "somebody") -> Closin
 
 async def standing(books, kind: str, first: date, last: date):
     async with books.wiring.database.transaction("test") as tx:
-        return await actions.overview(
-            tx,
-            kind,
-            first=first,
-            last=last,
-            at=books.clock.now(),
-            grace=books.wiring.grace,
-            starts=books.wiring.settings.closing_starts_at,
-        )
+        look = Look(books.clock.now(), books.wiring.grace, books.wiring.settings.closing_starts_at)
+        return await overview(tx, kind, look, first=first, last=last)
 
 
 def somebody(books, name: str, role: Role = Role.ACCOUNTING) -> dict[str, str]:

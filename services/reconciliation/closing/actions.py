@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from kernel.cards import CardNumberRefused, holds_card_number
-from kernel.clock import business_date
 from kernel.contracts import Fact
 from kernel.contracts.reconciliation import DayClosed, PeriodClosed
 from kernel.refusals import Conflict
 from kernel.rows import Transaction
 from reconciliation.closing import model, reopening, store
 from reconciliation.closing.gathering import gather
-from reconciliation.closing.missing import Gathered, Missing, State, closes_from, missing_of, state_of
+from reconciliation.closing.missing import Missing, missing_of
 from reconciliation.closing.model import (
-    PERIODS,
     Closing,
     DayClosedAlready,
     DayDisagrees,
@@ -30,7 +27,6 @@ from reconciliation.closing.model import (
     PeriodNotOver,
     day_period,
     longer_periods,
-    periods_between,
 )
 from reconciliation.closing.reopening import (
     Asked,
@@ -66,77 +62,6 @@ async def first_open_day(tx: Transaction, day: date) -> date:
         if found == looked_at:
             return found
     raise Conflict
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a period stands. `changed`: what its days' figures are now over what they were when it was closed.
-
-    `held_until`: it was opened again, and does not close by itself before this moment. `asked`: somebody asked to open
-    it and nobody has decided.
-    """
-
-    period: Period
-    state: State
-    missing: tuple[Missing, ...]
-    closing: Closing | None
-    changed: Totals | None
-    held_until: datetime | None
-    asked: Asked | None
-
-
-async def overview(
-    tx: Transaction, kind: PeriodKind, *, first: date, last: date, at: datetime, grace: timedelta, starts: time
-) -> list[Standing]:
-    """Return how every period of a kind with a day in a range stands."""
-    periods = periods_between(kind, first, last)
-    first, last = periods[0].first_day, periods[-1].last_day
-    closings = await store.standing(tx, kind, first=first, last=last)
-    closed = await store.closed(tx, first=first, last=last)
-    open_ones = [each for each in periods if not model.is_closed(each, closed)]
-    known = await gather(tx, open_ones, at=at, grace=grace)
-    changes = await _changes(tx, kind, list(closings.values()), first=first, last=last)
-    held = await held_until(tx, open_ones, starts=starts)
-    asked = {each.period: each for each in await store.asked(tx)}
-    return [
-        _standing(each, closings.get(each.first_day), known.get(each), changes, held, asked, at=at) for each in periods
-    ]
-
-
-def _standing(
-    period: Period,
-    closing: Closing | None,
-    known: Gathered | None,
-    changes: Mapping[Period, Totals],
-    held: Mapping[Period, datetime],
-    asked: Mapping[Period, Asked],
-    *,
-    at: datetime,
-) -> Standing:
-    missing = missing_of(period, known, at=at) if known else []
-    state = state_of(period, missing, begins=known.begins, today=business_date(at)) if known else "closed"
-    return Standing(period, state, tuple(missing), closing, changes.get(period), held.get(period), asked.get(period))
-
-
-async def _changes(
-    tx: Transaction, kind: PeriodKind, closings: Sequence[Closing], *, first: date, last: date
-) -> dict[Period, Totals]:
-    """Return by how much the figures of closed periods are others now; those that are not are left out."""
-    if not closings:
-        return {}
-    now: dict[Period, list[Totals]] = {}
-    for day, totals in (await figures.totals(tx, None, first=first, last=last)).items():
-        now.setdefault(PERIODS[kind](day), []).append(totals)
-    more = {each.period: totals_of(now.get(each.period, ())) - each.totals for each in closings}
-    return {period: totals for period, totals in more.items() if totals}
-
-
-async def held_until(tx: Transaction, periods: Sequence[Period], *, starts: time) -> dict[Period, datetime]:
-    """Return until when periods that were opened again do not close by themselves: the next morning."""
-    if not periods:
-        return {}
-    opened = await store.opened_at(tx, first=periods[0].first_day, last=periods[-1].last_day)
-    return {each: closes_from(day_period(business_date(opened[each])), starts) for each in periods if each in opened}
 
 
 async def close(tx: Transaction, period: Period, *, by: str, at: datetime, grace: timedelta, event_id: UUID) -> Closing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -10,12 +10,14 @@ from kernel.clock import business_date
 from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.closing import store
-from reconciliation.closing.missing import NONE, Gathered, Reach, Tally, tally_of
+from reconciliation.closing.missing import NONE, Due, Gathered, Reach, Tally, tally_of
 from reconciliation.closing.model import Period, PeriodKind, is_closed, periods_between
+from reconciliation.days.wording import METHODS
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
 from reconciliation.discrepancies.model import StillExamining
 from reconciliation.provider_contracts import store as contracts
+from reconciliation.provider_contracts.model import Terms
 
 
 async def books_begin(tx: Transaction) -> date | None:
@@ -46,9 +48,11 @@ async def gather(
         for found in await discrepancies.pending_ones(tx, None, at=at, grace=grace, days=(first, last)):
             if found.day in by_day:
                 arriving[by_day[found.day]] = arriving.get(by_day[found.day], NONE) + tally_of([found.amount])
-    months = periods if periods[0].kind == "month" else ()
-    reaches = {each: await _reaches(tx, each) for each in months}
-    payouts = {each: await _payouts(tx, each) for each in months}
+    # Of a month that has not begun nothing can be missing but that.
+    months = [each for each in periods if each.kind == "month" and each.first_day <= business_date(at)]
+    terms = await contracts.terms(tx) if months else {}
+    reaches = {each: await _reaches(tx, each, terms) for each in months}
+    payouts = {each: await _payouts(tx, each, terms) for each in months}
     return {
         each: Gathered(
             begins,
@@ -89,28 +93,33 @@ FROM provider_reach AS r
 """
 
 
-async def _reaches(tx: Transaction, period: Period) -> tuple[Reach, ...]:
+async def _reaches(tx: Transaction, period: Period, terms: Mapping[str, Terms]) -> tuple[Reach, ...]:
     """Return how far the statements reach of every provider that we claim something of in a month.
 
     A claim is of the provider whose contract carries its method at its facility on its day; where none does, the
     method stands for its provider.
     """
-    terms = await contracts.terms(tx)
     unseen: dict[str, Tally] = {}
     for row in await tx.execute(_CLAIMS, first=period.first_day, last=period.last_day):
-        carrier = next(
-            (who for who, said in terms.items() if said.on(row.day).definition.carries(row.method, row.facility)),
-            row.method,
-        )
+        carrier = _carrier_of(terms, row.method, row.facility, row.day)
         unseen[carrier] = unseen.get(carrier, NONE) + Tally(row.unseen, Yen(row.amount))
     reached = {row.provider: row for row in await tx.execute(_REACHES)}
-    return tuple(_reach(provider, unseen[provider], reached.get(provider)) for provider in sorted(unseen))
+    return tuple(_reach(each, terms, unseen[each], reached.get(each)) for each in sorted(unseen))
 
 
-def _reach(provider: str, unseen: Tally, row: Any) -> Reach:
-    if row is None:
-        return Reach(provider, unseen, None, None)
-    return Reach(provider, unseen, row.until, business_date(row.taken_at) if row.taken_at else None)
+def _carrier_of(terms: Mapping[str, Terms], method: str, facility: str, day: date) -> str:
+    carry = (who for who, said in terms.items() if said.on(day).definition.carries(method, facility))
+    return next(carry, method)
+
+
+def _name_of(terms: Mapping[str, Terms], provider: str) -> str:
+    """Return what people call a provider: the title of its contract, else the word for a method, else its code."""
+    return terms[provider].newest.definition.title if provider in terms else METHODS.get(provider, provider)
+
+
+def _reach(provider: str, terms: Mapping[str, Terms], unseen: Tally, row: Any) -> Reach:
+    until, taken_at = (None, None) if row is None else (row.until, row.taken_at)
+    return Reach(provider, _name_of(terms, provider), unseen, until, business_date(taken_at) if taken_at else None)
 
 
 # What people found out about a payout that did not come is in the discrepancies: it is not missed twice.
@@ -124,7 +133,7 @@ GROUP BY p.provider ORDER BY p.provider
 """
 
 
-async def _payouts(tx: Transaction, period: Period) -> tuple[tuple[str, Tally], ...]:
-    """Return the payouts, by provider, that were due in a month and have not come."""
+async def _payouts(tx: Transaction, period: Period, terms: Mapping[str, Terms]) -> tuple[Due, ...]:
+    """Return the payouts that were due in a month and have not come, together for each provider."""
     answer = await tx.execute(_PAYOUTS, first=period.first_day, last=period.last_day)
-    return tuple((row.provider, Tally(row.count, Yen(row.amount))) for row in answer)
+    return tuple(Due(row.provider, _name_of(terms, row.provider), Tally(row.count, Yen(row.amount))) for row in answer)

@@ -22,7 +22,7 @@ MissingKind = Literal[
     "statements",
     "payouts",
 ]
-State = Literal["no_books", "running", "closed", "ready", "waiting", "blocked"]
+State = Literal["no_books", "ahead", "running", "closed", "ready", "waiting", "blocked"]
 
 # What is missing and what to do; gettext messages. {count}, {amount}, {provider}, {day} are filled in.
 EXPLANATIONS: Final[dict[MissingKind, tuple[str, str]]] = {
@@ -55,7 +55,7 @@ EXPLANATIONS: Final[dict[MissingKind, tuple[str, str]]] = {
         "Look at what that month is missing.",
     ),
     "statements": (
-        "The statements of {provider} do not reach beyond the month yet. Payments not on them: {count} ({amount}).",
+        "The statements of {provider} do not reach beyond the month yet. Not on them: {count} ({amount}).",
         "Send the statement that has the month's last days and the first ones after it.",
     ),
     "payouts": (
@@ -92,12 +92,14 @@ def tally_of(amounts: Sequence[Yen]) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a provider's statements reach. `unseen`: what we claim of it in the month and no line explains.
+    """How far a provider's statements reach. `name`: what people call it.
 
-    `until`: the day of its last line; None without any. `taken_on`: the day on which its last file was taken.
+    `unseen`: what we claim of it in the month and no line explains. `until`: the day of its last line; None without
+    any. `taken_on`: the day on which its last file was taken.
     """
 
     provider: str
+    name: str
     unseen: Tally
     until: date | None
     taken_on: date | None
@@ -114,11 +116,19 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """What a provider was due to transfer and has not."""
+
+    provider: str
+    name: str
+    missed: Tally
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """What is known about a period, to judge it by. `open_parts`: first days of its days or months that are open.
 
-    `begins`: the first day of the books, None where there are none yet. `payouts`: by provider, due in the period and
-    not come.
+    `begins`: the first day of the books, None where there are none yet. `payouts`: due in the period and not come.
     """
 
     begins: date | None
@@ -126,18 +136,22 @@ class Gathered:
     discrepancies: Tally = NONE
     open_parts: tuple[date, ...] = ()
     reaches: tuple[Reach, ...] = ()
-    payouts: tuple[tuple[str, Tally], ...] = ()
+    payouts: tuple[Due, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One thing that a period still needs. `where`: the page to go to, '' where there is nothing to do but to wait."""
+    """One thing that a period still needs. `where`: the page to go to, '' where there is nothing to do but to wait.
+
+    `name`: what people call the provider.
+    """
 
     kind: MissingKind
     count: int
     amount: Yen
     where: str
     provider: str = ""
+    name: str = ""
     day: date | None = None
 
 
@@ -166,22 +180,28 @@ def _missing(period: Period, known: Gathered, today: date) -> Iterator[Missing]:
     if period.kind != "day" and (known.begins is None or known.begins > period.last_day):
         yield Missing("no_books", 1, ZERO, "")
     if known.arriving:
-        yield Missing("arriving", known.arriving.count, known.arriving.amount, _day_page(period))
+        yield Missing("arriving", known.arriving.count, known.arriving.amount, _page_of_what_differs(period))
     if known.discrepancies:
-        yield Missing("discrepancies", known.discrepancies.count, known.discrepancies.amount, _day_page(period))
+        yield Missing(
+            "discrepancies", known.discrepancies.count, known.discrepancies.amount, _page_of_what_differs(period)
+        )
     if known.open_parts:
         part: MissingKind = "months_open" if period.kind == "year" else "days_open"
         first = min(known.open_parts)
-        yield Missing(part, len(known.open_parts), ZERO, f"/closings?day={first}", day=first)
+        yield Missing(part, len(known.open_parts), ZERO, f"/closings/{part.removesuffix('s_open')}/{first}", day=first)
     for each in known.reaches:
         if not each.covers(period):
-            yield Missing("statements", each.unseen.count, each.unseen.amount, "/statements", each.provider, each.until)
-    for provider, due in known.payouts:
-        yield Missing("payouts", due.count, due.amount, "/statements", provider)
+            yield Missing(
+                "statements", each.unseen.count, each.unseen.amount, "/statements", each.provider, each.name, each.until
+            )
+    for due in known.payouts:
+        yield Missing("payouts", due.missed.count, due.missed.amount, "/statements", due.provider, due.name)
 
 
-def _day_page(period: Period) -> str:
-    return f"/?day={period.first_day}"
+def _page_of_what_differs(period: Period) -> str:
+    if period.kind == "day":
+        return f"/?day={period.first_day}"
+    return f"/discrepancies?from={period.first_day}&to={period.last_day}"
 
 
 def state_of(period: Period, missing: Sequence[Missing], *, begins: date | None, today: date) -> State:
@@ -190,7 +210,7 @@ def state_of(period: Period, missing: Sequence[Missing], *, begins: date | None,
     if begins is None or begins > period.last_day:
         return "no_books"
     if today <= period.last_day:
-        return "running"
+        return "running" if today >= period.first_day else "ahead"
     if not kinds:
         return "ready"
     return "waiting" if kinds <= COME_BY_THEMSELVES else "blocked"

@@ -16,6 +16,7 @@ from reconciliation.closing import actions, store
 from reconciliation.closing.gathering import books_begin, gather
 from reconciliation.closing.missing import closes_from, missing_of
 from reconciliation.closing.model import BY_ITSELF, Period, PeriodKind, is_closed, periods_between
+from reconciliation.closing.reading import held_until
 from reconciliation.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ async def _ready(tx: Transaction, kind: PeriodKind, wiring: Wiring) -> list[Peri
         return []
     closed = await store.closed(tx, first=over[0].first_day, last=over[-1].last_day)
     open_ = [each for each in over if not is_closed(each, closed)]
-    held = await actions.held_until(tx, open_, starts=starts)
+    held = await held_until(tx, open_, starts=starts)
     known = await gather(tx, open_, at=at, grace=wiring.grace)
     return [each for each in open_ if held.get(each, at) <= at and not missing_of(each, known[each], at=at)]
 

@@ -18,8 +18,8 @@ from kernel.rows import Transaction
 from kernel.settings import Environment
 from kernel.telemetry import correlation_id
 from reconciliation.closing import actions
-from reconciliation.closing.actions import Standing
 from reconciliation.closing.model import Closing, Period, PeriodKind, day_period, period_of
+from reconciliation.closing.reading import Look, Standing, overview
 from reconciliation.closing.reopening import Decided, Decision, Person, Reopening, require_person
 from reconciliation.closing.wording import explain
 from reconciliation.days.model import require_range
@@ -166,6 +166,11 @@ def _period(wiring: Wiring, standing: Standing) -> PeriodOut:
     )
 
 
+def look_of(wiring: Wiring) -> Look:
+    """Return when and how somebody looks."""
+    return Look(wiring.clock.now(), wiring.grace, wiring.settings.closing_starts_at)
+
+
 @router.get("/v1/periods")
 async def periods(
     request: Request,
@@ -179,15 +184,7 @@ async def periods(
         raise Forbidden  # A period is closed for all facilities at once.
     require_range(first, last, days_max=DAYS_MAX if kind == "day" else LONGER_DAYS_MAX)
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        found = await actions.overview(
-            tx,
-            kind,
-            first=first,
-            last=last,
-            at=wiring.clock.now(),
-            grace=wiring.grace,
-            starts=wiring.settings.closing_starts_at,
-        )
+        found = await overview(tx, kind, look_of(wiring), first=first, last=last)
     return PeriodsOut(items=[_period(wiring, each) for each in found])
 
 

@@ -91,6 +91,17 @@ async def find(tx: Transaction, period: Period) -> Closing | None:
     return found.get(period.first_day)
 
 
+async def versions(tx: Transaction, period: Period) -> list[Closing]:
+    """Return every closing that a period ever had, the newest first."""
+    answer = await tx.execute(
+        f"SELECT kind, first_day, last_day, version, closed_by, closed_at, {_SUMS} AS totals FROM closings "
+        "WHERE kind = :kind AND first_day = :first_day ORDER BY version DESC",
+        kind=period.kind,
+        first_day=period.first_day,
+    )
+    return [_closing(row) for row in answer]
+
+
 async def next_version(tx: Transaction, period: Period) -> int:
     """Return the version that the period's next closing has."""
     found = await tx.execute(

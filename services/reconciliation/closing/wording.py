@@ -19,7 +19,7 @@ def explain(pages: Pages, missing: Missing, tag: str) -> tuple[str, str]:
     fields = {
         "count": f"{missing.count:,}",
         "amount": str(missing.amount),
-        "provider": missing.provider,
+        "provider": words(missing.name),
         "day": said(missing.day),
     }
     what, then = (words(message).format(**fields) for message in EXPLANATIONS[missing.kind])

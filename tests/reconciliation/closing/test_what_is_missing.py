@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kernel.clock import JAPAN
 from kernel.money import Yen
-from reconciliation.closing.missing import NONE, Gathered, Reach, Tally, closes_from, missing_of, state_of
+from reconciliation.closing.missing import NONE, Due, Gathered, Reach, Tally, closes_from, missing_of, state_of
 from reconciliation.closing.model import PERIODS, first_open_day, is_closed, longer_periods, periods_between
 
 DAYS = st.dates(date(2024, 1, 1), date(2028, 12, 31))
@@ -17,7 +17,7 @@ PERIOD = st.builds(lambda kind, day: PERIODS[kind](day), st.sampled_from(sorted(
 
 def reaches(period):
     near = st.one_of(st.none(), st.integers(-3, 3).map(lambda more: period.last_day + timedelta(days=more)))
-    return st.builds(Reach, st.sampled_from(["paypay", "stripe"]), TALLIES, near, near)
+    return st.builds(Reach, st.sampled_from(["paypay", "stripe"]), st.just("PayPay"), TALLIES, near, near)
 
 
 @st.composite
@@ -29,7 +29,9 @@ def judged(draw):
         discrepancies=draw(TALLIES),
         open_parts=tuple(draw(st.lists(st.sampled_from([period.first_day, period.last_day]), max_size=2))),
         reaches=tuple(draw(st.lists(reaches(period), max_size=2))),
-        payouts=tuple(draw(st.lists(st.tuples(st.just("paypay"), TALLIES.filter(bool)), max_size=1))),
+        payouts=tuple(
+            draw(st.lists(st.builds(Due, st.just("paypay"), st.just("PayPay"), TALLIES.filter(bool)), max_size=1))
+        ),
     )
     at = datetime.combine(period.last_day + timedelta(days=draw(st.integers(-1, 70))), time(12), JAPAN)
     return period, known, at
