@@ -23,6 +23,7 @@ from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.discrepancies import work_routes as discrepancy_work_routes
 from reconciliation.exports import pages as export_pages
 from reconciliation.exports import routes as export_routes
+from reconciliation.mappings import pages as mapping_pages
 from reconciliation.mappings import routes as mapping_routes
 from reconciliation.matching import routes as matching_routes
 from reconciliation.payouts import routes as payout_routes
@@ -83,6 +84,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(day_pages.router)
     app.include_router(discrepancy_pages.router)
     app.include_router(closing_pages.router)
+    app.include_router(mapping_pages.router)
     app.include_router(statement_pages.router)
     app.include_router(report_pages.router)
     app.include_router(export_pages.router)

@@ -12,6 +12,7 @@ from reconciliation.closing.missing import EXPLANATIONS as MISSING
 from reconciliation.days.wording import FACTS, METHODS
 from reconciliation.discrepancies import wording
 from reconciliation.drops import actions as drops
+from reconciliation.mappings import wording as mapping_words
 from reconciliation.records import wording as record_words
 from reconciliation.reports import periods
 from reconciliation.staff.places import PLACES
@@ -46,6 +47,7 @@ def said_in_python():
     yield from (*board_pages.NUMBERS.values(), board_pages.PLAN)
     yield from (counted_cash.MONTH_WORDS, counted_cash.FACILITY_WORDS, counted_cash.NUMBER_WORDS)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
+    yield from mapping_words.words()
     yield from (*drops.NOTES, *statement_pages.SENDERS.values())
     yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)
     yield from (*zengin_records.EXPECTATIONS, *tabular.EXPECTATIONS, *workbook.PROBLEMS, tables.AN_EMPTY_FILE)

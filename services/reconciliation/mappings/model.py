@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from kernel.refusals import Conflict, NotFound
+from kernel.refusals import Conflict, Invalid, NotFound
 from reconciliation.statements.columns import FIELDS, REQUIRED, Column, Columns, LineKind, Parse, Skip
 from reconciliation.statements.model import SettlementFormat
 
@@ -21,6 +22,7 @@ FieldName = Literal[
 ]
 Heading = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+SkipWord = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Headings = Annotated[tuple[Heading, ...], Field(min_length=1, max_length=10)]
 
 
@@ -45,10 +47,10 @@ class ColumnSaid(_Part):
 
 
 class SkipSaid(_Part):
-    """Rows that say nothing about money: those with one of some words in a column."""
+    """Rows that say nothing about money: those with one of some words in a column; "" is an empty cell."""
 
     column: ColumnSaid
-    words: Annotated[tuple[Word, ...], Field(min_length=1, max_length=WORDS_MAX)]
+    words: Annotated[tuple[SkipWord, ...], Field(min_length=1, max_length=WORDS_MAX)]
 
 
 class Definition(_Part):
@@ -117,6 +119,32 @@ class Mapping:
     def format(self) -> SettlementFormat:
         """The format that files of this mapping are of."""
         return self.definition.format(self.name, self.version, self.title)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A file on which a mapping is tried. `cut`: only the first rows of it."""
+
+    id: UUID
+    file_name: str
+    body: bytes
+    cut: bool
+    made_by: str
+    made_at: datetime
+
+
+class ExampleTooLarge(Invalid):
+    """A workbook cannot be cut as a text can."""
+
+    slug = "example-too-large"
+    advice = "This workbook is larger than {bytes_max} bytes. Delete rows from a copy of it; a few hundred are enough."
+
+
+class UnknownExample(NotFound):
+    """It was deleted after a month, or there never was one."""
+
+    slug = "unknown-example"
+    advice = "This example is not here any more. Choose the file again; saved mappings are not lost."
 
 
 class UnknownMapping(NotFound):

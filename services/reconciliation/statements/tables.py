@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ CHUNK_BYTES: Final = 1 << 20
 HEADING_BYTES_MAX: Final = 1 << 16
 HEADING_ROWS_MAX: Final = 50  # above the headings there may be a title, a period, a name
 ENCODINGS: Final = ("utf-8-sig", "cp932")
+DELIMITERS: Final = (",", ";", "\t")
 AN_EMPTY_FILE: Final = "an empty file"
 
 
@@ -96,6 +98,42 @@ def fits(file: Path, columns: Columns) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first rows of a file that no mapping explains yet, each with its number; empty ones are not among them."""
+
+    sheets: tuple[str, ...]  # of a workbook
+    sheet: str | None
+    delimiter: str
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+def beginning(file: Path, *, scratch: Path, delimiter: str | None, sheet: str | None, rows_max: int) -> Beginning:
+    """Return how a file begins. Without a delimiter it is the one that makes the most columns.
+
+    Raises Undecodable, BrokenWorkbook and SheetMissing.
+    """
+    with file.open("rb") as source:
+        start = source.read(len(workbook.OLE_BEGINS))
+    if is_workbook(start):
+        with workbook.opened(file) as book:
+            known = book.sheets
+            rows = tuple((row.number, _plain(row.cells)) for row in islice(book.rows(sheet), rows_max))
+            return Beginning(tuple(known), sheet if sheet is not None else next(iter(known), None), ",", rows)
+    text = _as_utf8(file, scratch)
+    with text.open(encoding="utf-8", newline="") as given:
+        said = given.read()
+    if delimiter is None:
+        first = {each: [row for _, _, row in islice(_csv_rows(said, each), HEADING_ROWS_MAX)] for each in DELIMITERS}
+        delimiter = max(DELIMITERS, key=lambda each: max(map(len, first[each]), default=0))
+    found = ((number, _plain(cells)) for number, _, cells in _csv_rows(said, delimiter) if any(cells))
+    return Beginning((), None, delimiter, tuple(islice(found, rows_max)))
+
+
+def _plain(cells: Iterable[str]) -> tuple[str, ...]:
+    return tuple((each[1:] if each.startswith(workbook.MARKS) else each).strip() for each in cells)
+
+
+@dataclass(frozen=True, slots=True)
 class _Headings:
     row: int
     lines: int  # of text before it
@@ -125,11 +163,11 @@ def _needed(columns: Columns) -> list[Column]:
 
 
 def _first_rows(rows: _Rows) -> Iterator[_Headings]:
-    for (number, lines, cells), _ in zip(rows, range(HEADING_ROWS_MAX), strict=False):
-        yield _Headings(number, lines, _told_apart(each.strip() for each in cells))
+    for number, lines, cells in islice(rows, HEADING_ROWS_MAX):
+        yield _Headings(number, lines, told_apart(each.strip() for each in cells))
 
 
-def _told_apart(headings: Iterable[str]) -> tuple[str, ...]:
+def told_apart(headings: Iterable[str]) -> tuple[str, ...]:
     """Return headings of which none is there twice: the second of a name is called `name (2)`."""
     seen: Counter[str] = Counter()
     found = []

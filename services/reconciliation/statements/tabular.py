@@ -124,16 +124,16 @@ def read(file: Path, columns: Columns, *, scratch: Path) -> Iterator[Lines]:
         config={"memory_limit": "800MB", "temp_directory": str(scratch), "autoinstall_known_extensions": False}
     )
     try:
-        _take(connection, table, columns)
+        load(connection, table, columns)
         _check(connection, table, columns)
-        connection.execute(_lines_sql(table, columns))
+        connection.execute(lines_sql(table, columns))
         _check_sums(connection)
         yield Lines(connection)
     finally:
         connection.close()
 
 
-def _where(column: Column, table: Table) -> int | None:
+def place_of(column: Column, table: Table) -> int | None:
     """Return the place of a column; raise HeadingMissing for one that the file needs and lacks."""
     for heading in column.headings:
         if heading in table.headings:
@@ -143,11 +143,11 @@ def _where(column: Column, table: Table) -> int | None:
     raise HeadingMissing(heading=column.headings[0], found=", ".join(table.headings)[:500])
 
 
-def _take(connection: duckdb.DuckDBPyConnection, table: Table, columns: Columns) -> None:
+def load(connection: duckdb.DuckDBPyConnection, table: Table, columns: Columns) -> None:
     """Load the cells that matter as text, in the file's order."""
     wanted = [*columns.columns.values(), *(each.column for each in columns.skips)]
     wanted += [columns.currency] if columns.currency else []
-    places = sorted({place for each in wanted if (place := _where(each, table)) is not None})
+    places = sorted({place for each in wanted if (place := place_of(each, table)) is not None})
     given = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(table.headings)))
     taken = ", ".join(f"trim(coalesce(c{place}, '')) AS c{place}" for place in places)
     if table.sheet is not None:
@@ -195,7 +195,7 @@ def _broken_row(table: Table) -> BrokenRow | BrokenOrder:
     )
 
 
-def _record(table: Table) -> str:
+def record_sql(table: Table) -> str:
     """Return the SQL of a row's number as a spreadsheet counts."""
     return "n" if table.sheet is not None else f"rowid + {table.row + 1}"
 
@@ -206,7 +206,7 @@ def _parse_of(name: str, column: Column) -> Parse:
 
 def _sql(name: str, column: Column, table: Table) -> str:
     """Return the SQL of one field's value, NULL where the cell is not what it should be."""
-    place = _where(column, table)
+    place = place_of(column, table)
     parse = _parse_of(name, column)
     if place is None:
         return {"text": "''", "yen": "NULL::BIGINT"}.get(parse, "NULL::DATE")
@@ -234,52 +234,54 @@ def _kind_sql(columns: Columns, table: Table) -> tuple[str, str]:
         word = _sql("kind", columns.columns["kind"], table)
     else:
         word = f"CASE WHEN {_sql('gross', columns.columns['gross'], table)} < 0 THEN '-' ELSE '+' END"
-    known = " ".join(f"WHEN '{_quoted(each)}' THEN '{kind}'" for each, kind in columns.kinds.items())
+    known = (
+        " ".join(f"WHEN '{_quoted(each)}' THEN '{kind}'" for each, kind in columns.kinds.items()) or "WHEN NULL THEN ''"
+    )
     otherwise = f" ELSE '{columns.otherwise}'" if columns.otherwise else ""
     return word, f"CASE {word} {known}{otherwise} END"
 
 
-def _kept_sql(columns: Columns, table: Table) -> str:
+def kept_sql(columns: Columns, table: Table) -> str:
     """Return the SQL that tells which rows say anything about money."""
     tests = ["true"]
     for each in columns.skips:
-        place = _where(each.column, table)
+        place = place_of(each.column, table)
         if place is not None:
             tests.append(f"c{place} NOT IN ({', '.join(_literal(word) for word in sorted(each.words))})")
     return " AND ".join(tests)
 
 
-def _checks(table: Table, columns: Columns) -> list[tuple[str, int, str]]:
+def checks(table: Table, columns: Columns) -> list[tuple[str, int, str]]:
     """Return the SQL of where a cell is broken, the place of its column, and what was expected."""
-    checks: list[tuple[str, int, str]] = []
+    tests: list[tuple[str, int, str]] = []
     for name, column in columns.columns.items():
-        place = _where(column, table)
+        place = place_of(column, table)
         if place is None:
             continue
         if table.sheet is not None:
-            checks += [(f"starts_with(c{place}, '{mark}')", place, said) for mark, said in UNTRUSTED.items()]
+            tests += [(f"starts_with(c{place}, '{mark}')", place, said) for mark, said in UNTRUSTED.items()]
         parse = _parse_of(name, column)
         if name == "kind":
-            checks.append((f"({_kind_sql(columns, table)[1]}) IS NULL", place, A_KNOWN_KIND))
+            tests.append((f"({_kind_sql(columns, table)[1]}) IS NULL", place, A_KNOWN_KIND))
         elif parse != "text":
             filled = f"c{place} <> '' AND " if column.optional else ""
-            checks.append((f"{filled}({_sql(name, column, table)}) IS NULL", place, EXPECTED[parse]))
+            tests.append((f"{filled}({_sql(name, column, table)}) IS NULL", place, EXPECTED[parse]))
         elif name == "line":
-            checks.append((f"c{place} = ''", place, SOMETHING))
-    if columns.currency is not None and (place := _where(columns.currency, table)) is not None:
-        checks.append((f"lower(c{place}) <> 'jpy'", place, YEN_ONLY))
-    return checks
+            tests.append((f"c{place} = ''", place, SOMETHING))
+    if columns.currency is not None and (place := place_of(columns.currency, table)) is not None:
+        tests.append((f"lower(c{place}) <> 'jpy'", place, YEN_ONLY))
+    return tests
 
 
 def _check(connection: duckdb.DuckDBPyConnection, table: Table, columns: Columns) -> None:
     """Raise the refusal of the first cell that is not what it should be."""
-    checks = _checks(table, columns)
-    firsts = ", ".join(f"min({_record(table)}) FILTER (WHERE {broken})" for broken, _, _ in checks)
-    found = connection.execute(f"SELECT {firsts} FROM raw WHERE {_kept_sql(columns, table)}").fetchone() or ()
-    broken = [(row, *check) for row, check in zip(found, checks, strict=True) if row is not None]
+    tests = checks(table, columns)
+    firsts = ", ".join(f"min({record_sql(table)}) FILTER (WHERE {broken})" for broken, _, _ in tests)
+    found = connection.execute(f"SELECT {firsts} FROM raw WHERE {kept_sql(columns, table)}").fetchone() or ()
+    broken = [(row, *check) for row, check in zip(found, tests, strict=True) if row is not None]
     if broken:
         row, _, place, expected = min(broken, key=lambda each: each[0])  # of one row's, the first check's
-        said = connection.execute(f"SELECT c{place} FROM raw WHERE {_record(table)} = {row}").fetchone()
+        said = connection.execute(f"SELECT c{place} FROM raw WHERE {record_sql(table)} = {row}").fetchone()
         raise _fault(int(row), place, "" if said is None else str(said[0]), expected, table)
 
 
@@ -288,7 +290,8 @@ def _fault(row: int, place: int, said: str, expected: str, table: Table) -> Brok
     return broken_cell(row, table.name_of(place), shown, expected, sheet=table.sheet)
 
 
-def _lines_sql(table: Table, columns: Columns) -> str:
+def lines_sql(table: Table, columns: Columns) -> str:
+    """Return the SQL that makes the table `lines` of what was loaded and checked."""
     word, kind = _kind_sql(columns, table)
     values = {name: _sql(name, column, table) for name, column in columns.columns.items() if name != "kind"}
     value = {name: values.get(name, "''") for name in ("line", "attempt", "key", "payout", "brand")}
@@ -298,11 +301,11 @@ def _lines_sql(table: Table, columns: Columns) -> str:
     named = f"concat_ws(chr(31), '{_quoted(columns.provider)}', line, kind)"
     return (
         "CREATE TABLE lines AS WITH typed AS ("
-        f"SELECT {_record(table)} AS record, {value['line']} AS line, {kind} AS kind, {word} AS word, "
+        f"SELECT {record_sql(table)} AS record, {value['line']} AS line, {kind} AS kind, {word} AS word, "
         f"{value['attempt']} AS reference, {value['key']} AS key, {values['gross']} AS gross, "
         f"coalesce({value['fee']}, 0) AS fee, coalesce({value['tax']}, 0) AS tax, {value['net']} AS net, "
         f"{value['payout']} AS payout, {value['arrives_on']} AS arrives_on, {values['occurred_on']} AS occurred_on, "
-        f"{value['brand']} AS brand FROM raw WHERE {_kept_sql(columns, table)}), "
+        f"{value['brand']} AS brand FROM raw WHERE {kept_sql(columns, table)}), "
         f"ranked AS (SELECT *, {named} AS named, row_number() OVER (PARTITION BY {named} ORDER BY record) AS place "
         "FROM typed) "
         "SELECT CAST(md5(concat_ws(chr(31), named, place)) AS UUID) AS id, record, "

@@ -20,3 +20,14 @@ ALTER TABLE statement_files DROP CONSTRAINT statement_files_way_check;
 ALTER TABLE statement_files ADD CONSTRAINT statement_files_way_check
     CHECK (way IN ('page', 'api', 'folder', 'fetch')) NOT VALID;
 ALTER TABLE statement_files VALIDATE CONSTRAINT statement_files_way_check;
+
+-- Files on which mappings are tried, as long as somebody works on one; never a statement, and deleted after a while.
+CREATE TABLE mapping_examples (
+    id        uuid PRIMARY KEY,
+    file_name text NOT NULL,
+    body      bytea NOT NULL, -- deflated (zlib)
+    cut       boolean NOT NULL, -- only its first rows
+    made_by   text NOT NULL,
+    made_at   timestamptz NOT NULL
+);
+CREATE INDEX mapping_examples_by_time ON mapping_examples (made_at);
