@@ -10,6 +10,7 @@ from reconciliation.matching import actions
 from support.settling import AT, Claim, Deposit, Line, payment, put_claims, put_deposits, put_lines
 
 MONDAY = date(2026, 11, 16)
+NOBODY = "01931a3e-0000-7000-8000-000000000000"
 DAYS = {"from": "2026-11-01", "to": "2026-11-30"}
 
 
@@ -126,11 +127,11 @@ async def test_what_is_open_comes_page_by_page_and_by_kind(get):
 
 
 POSTS = [
-    (f"/v1/deposit-suggestions/{uuid4()}/accept", {}),
-    (f"/v1/deposit-suggestions/{uuid4()}/dismiss", {"reason": "x"}),
-    ("/v1/deposit-matches", {"bank_lines": [str(uuid4())], "payouts": [str(uuid4())], "reason": "x"}),
-    (f"/v1/deposit-matches/{uuid4()}/take-back", {"reason": "x"}),
-    (f"/v1/matches/{uuid4()}/take-back", {"reason": "x"}),
+    (f"/v1/deposit-suggestions/{NOBODY}/accept", {}),
+    (f"/v1/deposit-suggestions/{NOBODY}/dismiss", {"reason": "x"}),
+    ("/v1/deposit-matches", {"bank_lines": [NOBODY], "payouts": [NOBODY], "reason": "x"}),
+    (f"/v1/deposit-matches/{NOBODY}/take-back", {"reason": "x"}),
+    (f"/v1/matches/{NOBODY}/take-back", {"reason": "x"}),
 ]
 
 
@@ -142,7 +143,7 @@ async def test_only_accounting_for_all_facilities_decides_and_with_a_key(post, p
     assert (await post(path, **body)).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/v1/deposit-suggestions", "/v1/deposits", f"/v1/deposit-matches/{uuid4()}"])
+@pytest.mark.parametrize("path", ["/v1/deposit-suggestions", "/v1/deposits", f"/v1/deposit-matches/{NOBODY}"])
 async def test_deposits_are_about_all_facilities(get, path):
     assert (await get(path, role=Role.FACILITY, scope=("hpam",), **DAYS)).status_code == 403
 
