@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from kernel.money import ZERO, Yen, total
 from kernel.rows import Transaction
 from reconciliation.closing import store as closings
 from reconciliation.closing.model import Closing, changed_since
@@ -12,47 +13,58 @@ from reconciliation.days import store
 from reconciliation.days.figures import NOTHING, Totals, totals_of
 from reconciliation.days.model import CalendarDay, Day
 from reconciliation.discrepancies import actions as discrepancies
+from reconciliation.discrepancies import listing
 from reconciliation.discrepancies.model import Discrepancy
+
+DISAGREEMENTS_SHOWN_MAX = 200
 
 
 async def calendar(
     tx: Transaction, facilities: Sequence[str] | None, *, first: date, last: date, at: datetime, grace: timedelta
 ) -> list[CalendarDay]:
     """Return every day of a range, summed up, those without sales included."""
+    behind = not await discrepancies.up_to_date(tx, at=at, grace=grace)
     totals = await store.totals(tx, facilities, first=first, last=last)
-    found = await discrepancies.open_ones(tx, facilities, at=at, grace=grace, days=(first, last))
+    counted = await listing.by_day(tx, facilities, first=first, last=last)
+    waiting = await discrepancies.pending_ones(tx, facilities, at=at, grace=grace, days=(first, last))
     closed = await closings.standing(tx, "day", first=first, last=last)
-    by_day: dict[date, list[Discrepancy]] = {}
-    for each in found:
-        by_day.setdefault(each.day, []).append(each)
-    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
-    return [_summed(day, facilities, totals.get(day, NOTHING), by_day.get(day, ()), closed.get(day)) for day in days]
+    answer = []
+    for number in range((last - first).days + 1):
+        day = first + timedelta(days=number)
+        count, stake = counted.get(day, (0, ZERO))
+        summed, closing = totals.get(day, NOTHING), closed.get(day)
+        changed = _changed(closing, summed, facilities)
+        pending = tuple(each for each in waiting if each.day == day)
+        answer.append(CalendarDay(day, summed, count + len(changed), stake + _size(changed), pending, closing, behind))
+    return answer
 
 
-def _summed(
-    day: date,
-    facilities: Sequence[str] | None,
-    totals: Totals,
-    found: Sequence[Discrepancy],
-    closing: Closing | None,
-) -> CalendarDay:
+def _changed(closing: Closing | None, totals: Totals, facilities: Sequence[str] | None) -> list[Discrepancy]:
     # A closing is about all facilities: whoever sees some of them cannot tell whether it still holds.
     changed = changed_since(closing, totals) if closing and facilities is None else None
-    return CalendarDay(
-        date=day,
-        totals=totals,
-        disagreements=(*(each for each in found if not each.pending), *([changed] if changed else [])),
-        pending=tuple(each for each in found if each.pending),
-        closing=closing,
-    )
+    return [changed] if changed else []
+
+
+def _size(found: Sequence[Discrepancy]) -> Yen:
+    return total(Yen(abs(each.amount.amount)) for each in found)
 
 
 async def one_day(
     tx: Transaction, facilities: Sequence[str] | None, day: date, *, at: datetime, grace: timedelta
 ) -> Day:
     """Return one business day with its rows by facility and method."""
+    [summed] = await calendar(tx, facilities, first=day, last=day, at=at, grace=grace)
     rows = tuple(await store.rows(tx, facilities, first=day, last=day))
-    found = await discrepancies.open_ones(tx, facilities, at=at, grace=grace, days=(day, day))
-    closed = await closings.standing(tx, "day", first=day, last=day)
-    summed = _summed(day, facilities, totals_of(rows), found, closed.get(day))
-    return Day(day, summed.totals, summed.disagreements, summed.pending, summed.closing, rows)
+    kept = await listing.open_ones(tx, facilities, days=(day, day), limit=DISAGREEMENTS_SHOWN_MAX)
+    found = (*_changed(summed.closing, summed.totals, facilities), *kept)
+    return Day(
+        day,
+        totals_of(rows),
+        summed.open_count,
+        summed.stake,
+        summed.pending,
+        summed.closing,
+        summed.behind,
+        found,
+        rows,
+    )

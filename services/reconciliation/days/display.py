@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from kernel.money import ZERO, Yen, total
+from kernel.money import Yen, total
 from reconciliation.days.figures import DayRow
-from reconciliation.days.model import CalendarDay, Day
+from reconciliation.days.model import CalendarDay
 from reconciliation.days.wording import METHODS
 
 BAR_UNITS = 1000
@@ -96,8 +96,3 @@ def months_beside(day: date) -> tuple[date, date]:
     """Return the first days of the month before and of the month after."""
     first, last = month_of(day)
     return (first - timedelta(days=1)).replace(day=1), last + timedelta(days=1)
-
-
-def at_stake(day: Day) -> Yen:
-    """Return how much money does not agree, whichever way."""
-    return total((each.amount if each.amount > ZERO else -each.amount) for each in day.disagreements)

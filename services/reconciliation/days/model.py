@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from kernel.money import Yen
 from kernel.refusals import Invalid
 from reconciliation.closing.model import Closing
 from reconciliation.days.figures import DayRow, Totals
@@ -16,28 +17,34 @@ State = Literal["none", "agrees", "pending", "disagrees"]
 
 @dataclass(frozen=True, slots=True)
 class CalendarDay:
-    """One business day, summed up."""
+    """One business day, summed up: how many things do not agree, over how much, whichever way.
+
+    `behind`: so much came at once that not every order is judged yet.
+    """
 
     date: date
     totals: Totals
-    disagreements: tuple[Discrepancy, ...]
+    open_count: int
+    stake: Yen
     pending: tuple[Discrepancy, ...]
     closing: Closing | None
+    behind: bool
 
     @property
     def state(self) -> State:
         """How the day stands."""
-        if self.disagreements:
+        if self.open_count:
             return "disagrees"
-        if self.pending:
+        if self.pending or self.behind:
             return "pending"
         return "agrees" if self.totals else "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Day(CalendarDay):
-    """One business day as accounting sees it, by facility and method."""
+    """One business day as accounting sees it, by facility and method; `disagreements`: the oldest of those open."""
 
+    disagreements: tuple[Discrepancy, ...]
     rows: tuple[DayRow, ...]
 
 

@@ -49,13 +49,19 @@ class ClosedOut(BaseModel):
 
 
 class DayOut(BaseModel):
-    """One business day in Japan. `pending`: events that may still be on their way."""
+    """One business day in Japan. `pending`: events that may still be on their way.
+
+    `disagreements` are the first 200 of `disagreements_count`; the list of discrepancies has them all. `behind`: so
+    much came at once that not every order is judged yet.
+    """
 
     date: date
     totals: TotalsOut
     rows: list[RowOut]
     disagreements: list[DiscrepancyOut]
+    disagreements_count: int
     pending: list[DiscrepancyOut]
+    behind: bool
     agrees: bool
     closed: ClosedOut | None
 
@@ -82,7 +88,9 @@ def _day(wiring: Wiring, day: Day) -> DayOut:
         rows=[RowOut(facility=row.facility, method=row.method, **_numbers(row)) for row in day.rows],
         disagreements=[shown(wiring, each) for each in day.disagreements],
         pending=[shown(wiring, each) for each in day.pending],
-        agrees=not day.disagreements,
+        disagreements_count=day.open_count,
+        behind=day.behind,
+        agrees=not day.open_count and not day.behind,
         closed=_closed(day.closing),
     )
 
@@ -119,7 +127,7 @@ async def many_days(
                 date=day.date,
                 state=day.state,
                 totals=totals_out(day.totals),
-                disagreements=len(day.disagreements),
+                disagreements=day.open_count,
                 closed=day.closing is not None,
             )
             for day in found

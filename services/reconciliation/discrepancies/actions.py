@@ -27,6 +27,7 @@ from reconciliation.discrepancies.model import (
 PORTION_TOUCHES_MAX: Final = 2_000
 PORTIONS_ON_READING_MAX: Final = 5
 PORTION_ITEMS_MAX: Final = 20_000
+OPEN_ONES_MAX: Final = 10_000
 ARRIVING_MAX: Final = 2_000
 BATCH_EVENTS_MAX: Final = 1_000
 
@@ -125,20 +126,15 @@ def _event(tx: Transaction, discrepancy_id: UUID, version: int, fact: Fact, at: 
 
 
 async def open_ones(
-    tx: Transaction,
-    facilities: Sequence[str] | None,
-    *,
-    at: datetime,
-    grace: timedelta,
-    days: tuple[date, date] | None = None,
+    tx: Transaction, facilities: Sequence[str] | None, *, at: datetime, grace: timedelta, days: tuple[date, date]
 ) -> list[Discrepancy]:
     """Return what does not agree and nobody has explained, oldest first, the pending ones included.
 
-    `days`: the first and the last business day to look at; None for all. Raises StillExamining.
+    `days`: the first and the last business day to look at; at most OPEN_ONES_MAX. Raises StillExamining.
     """
     if not await up_to_date(tx, at=at, grace=grace):
         raise StillExamining
-    kept = await listing.open_ones(tx, facilities, days=days)
+    kept = await listing.open_ones(tx, facilities, days=days, limit=OPEN_ONES_MAX)
     waiting = await pending_ones(tx, facilities, at=at, grace=grace, days=days)
     return sorted([*kept, *waiting], key=lambda each: (each.since, each.about, each.kind))
 

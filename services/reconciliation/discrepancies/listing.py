@@ -16,7 +16,6 @@ from reconciliation.discrepancies.model import ITEM_KINDS, Discrepancy
 from reconciliation.discrepancies.store import COLUMNS, VISIBLE, stored
 
 Sort = Literal["age", "newest", "amount"]
-OPEN_ONES_MAX: Final = 10_000
 COUNTED_MAX: Final = 10_000
 OF_ORDER_MAX: Final = 200
 AGE_DAYS: Final = (7, 30, 90)  # with how many days each group of ages but the first begins
@@ -205,10 +204,10 @@ async def choices(tx: Transaction, facilities: Sequence[str] | None, state: Stat
 
 
 async def open_ones(
-    tx: Transaction, facilities: Sequence[str] | None, *, days: tuple[date, date] | None, limit: int = OPEN_ONES_MAX
+    tx: Transaction, facilities: Sequence[str] | None, *, days: tuple[date, date], limit: int
 ) -> list[Discrepancy]:
-    """Return what is open, oldest first, at most `limit`."""
-    first, last = days or (None, None)
+    """Return what is open on the days from the first to the last, oldest first, at most `limit`."""
+    first, last = days
     said, given = _conditions(Wish(first_day=first, last_day=last))
     rows = await tx.execute(
         f"SELECT {COLUMNS} FROM discrepancies WHERE {said} ORDER BY day, id LIMIT :limit",
