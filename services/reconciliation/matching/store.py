@@ -28,13 +28,16 @@ _LINES: Final = (
 )
 _NEW_LINES: Final = f"{_LINES} AND l.file_id IN (SELECT file_id FROM new_files)"
 _OPEN_LINES: Final = f"{_LINES} AND l.id IN (SELECT line_id FROM open_lines)"
-_CLAIMS: Final = (
+_ALL_CLAIMS: Final = (
     f"SELECT c.id, c.attempt_id, c.kind, c.amount, c.business_date AS day, c.kind IN ({_IN}) AS came "
-    "FROM claims AS c WHERE c.attempt_id IN (SELECT attempt_id FROM {lines}) "
+    "FROM claims AS c WHERE c.attempt_id IS NOT NULL "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.claim_id = c.id AND m.stands)"
 )
+_CLAIMS: Final = f"{_ALL_CLAIMS} AND c.attempt_id IN (SELECT attempt_id FROM {{lines}})"
+LINES_OF_MOST_CLAIMS: Final = 100_000  # From so many lines on it is cheaper to join all claims than to pick theirs.
+# Asked as a whole, of the few that fell, and not of every pair: those that stand are a million.
 _NOT_FALLEN: Final = (
-    "NOT EXISTS (SELECT FROM match_legs AS f WHERE NOT f.stands AND f.line_id = l.id AND f.claim_id = c.id)"
+    "(l.id, c.id) NOT IN (SELECT line_id, claim_id FROM match_legs WHERE NOT stands AND group_id IS NULL)"
 )
 _LATE: Final = "greatest(l.day - c.day - l.tolerated, 0)"
 
@@ -43,10 +46,13 @@ def _pairs(rule: Rule, by: str, lines: str, claims: str) -> str:
     """Return the statement that matches one with one: those that are alike are told apart by their order in time."""
     alike = f"attempt_id, {by}, amount"
     place = f"row_number() OVER (PARTITION BY {alike} ORDER BY day, id) AS place"
+    # Materialized, so that what is matched is looked up before the first row is written: a planner that takes
+    # match_legs for empty would look through all that were written, for each claim again.
     return (
+        f"WITH claimed AS MATERIALIZED ({claims}) "
         f"{_INSERT} SELECT l.id, c.id, NULL, '{rule}', {RULE_VERSION}, :run_id, 0, {_LATE} "
         f"FROM (SELECT *, {place} FROM {lines}) AS l "
-        f"JOIN (SELECT *, {place} FROM {claims}) AS c USING ({alike}, place) WHERE {_NOT_FALLEN}"
+        f"JOIN (SELECT *, {place} FROM claimed) AS c USING ({alike}, place) WHERE {_NOT_FALLEN}"
     )
 
 
@@ -73,9 +79,10 @@ _OTHER_AMOUNT: Final = (
     f"{_INSERT} SELECT l.id, c.id, NULL, 'same_payment_other_amount', {RULE_VERSION}, :run_id, l.amount - c.amount, "
     f"{_LATE} FROM l JOIN c USING (attempt_id, came) WHERE l.amount <> c.amount AND {_NOT_FALLEN}"
 )
+# What no rule took, and what does not name a payment of ours at all.
 _OPENED: Final = (
-    f"INSERT INTO open_lines SELECT l.id FROM settlement_lines AS l WHERE l.kind IN ({_KINDS}) "
-    "AND l.file_id IN (SELECT file_id FROM new_files) "
+    "INSERT INTO open_lines SELECT id FROM left_lines UNION ALL SELECT l.id FROM settlement_lines AS l "
+    f"WHERE l.kind IN ({_KINDS}) AND l.attempt_id IS NULL AND l.file_id IN (SELECT file_id FROM new_files) "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands) ON CONFLICT DO NOTHING"
 )
 _CARRIERS: Final = (
@@ -148,9 +155,10 @@ async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, da
         days=[each[1] for each in days_late],
         late=[each[2] for each in days_late],
     )
-    await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {_NEW_LINES} UNION ALL {_OPEN_LINES}")
+    made = await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {_NEW_LINES} UNION ALL {_OPEN_LINES}")
     await tx.execute("ANALYZE candidates")  # Of a table that nobody looked at, any plan may be made: some take hours.
-    claims = f"({_CLAIMS.format(lines='candidates')}) AS one"
+    many = made.rowcount >= LINES_OF_MOST_CLAIMS
+    claims = _ALL_CLAIMS if many else _CLAIMS.format(lines="candidates")
     made = await tx.execute(_pairs("same_payment_same_kind", "kind", "candidates", claims), run_id=run_id)
     if made.rowcount > ROWS_UNSEEN_MAX:
         await tx.execute("ANALYZE match_legs")
@@ -160,7 +168,7 @@ async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, da
     )
     await tx.execute(f"CREATE TEMPORARY TABLE left_claims ON COMMIT DROP AS {_CLAIMS.format(lines='left_lines')}")
     for statement in (
-        _pairs("same_payment_other_kind", "came", "left_lines", "left_claims"),
+        _pairs("same_payment_other_kind", "came", "left_lines", "SELECT * FROM left_claims"),
         _IN_SUM,
         _OTHER_AMOUNT,
     ):
