@@ -13,6 +13,8 @@ from kernel.server import PageSources
 from kernel.web import mount_assets, mount_problem_pages
 from reconciliation.board import pages as board_pages
 from reconciliation.board import routes as board_routes
+from reconciliation.cash_flow import pages as cash_flow_pages
+from reconciliation.cash_flow import routes as cash_flow_routes
 from reconciliation.closing import pages as closing_pages
 from reconciliation.closing import routes as closing_routes
 from reconciliation.days import pages as day_pages
@@ -89,6 +91,8 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(report_pages.router)
     app.include_router(export_pages.router)
     app.include_router(record_pages.router)
+    app.include_router(cash_flow_routes.router)
+    app.include_router(cash_flow_pages.router)
     app.include_router(board_routes.router)
     app.include_router(board_pages.router)
     mount_assets(app)

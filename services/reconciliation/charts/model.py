@@ -95,6 +95,22 @@ def scale_of(largest: float) -> Scale:
         step *= 10
 
 
+def beside(labels: Sequence[str], series: Sequence[Series]) -> Chart:
+    """Set a column of each series beside those of the others, for each label."""
+    scale = scale_of(max([value or 0 for each in series for value in each.values], default=0))
+    parts = []
+    for n in range(len(labels)):
+        left, right = n * WIDTH // len(labels), (n + 1) * WIDTH // len(labels)
+        width = max(1, (right - left) * FILL_PERCENT // 100 // len(series))
+        start = left + (right - left - width * len(series)) // 2
+        for place, each in enumerate(series):
+            value = each.values[n]
+            if value:
+                high = max(1, scale.height(value))
+                parts.append(Part(each, start + place * width, HEIGHT - high, width, high, value))
+    return Chart(tuple(labels), scale, tuple(series), parts=tuple(parts))
+
+
 def columns(labels: Sequence[str], series: Sequence[Series], *, marked: int = 1) -> Chart:
     """Stack series into one column for each label."""
     sums = [sum(each.values[n] or 0 for each in series) for n in range(len(labels))]

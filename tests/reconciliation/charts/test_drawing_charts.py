@@ -1,9 +1,11 @@
 """A chart shows its figures in proportion: nothing leaves its box, the known is shown, the unknown is not drawn."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.charts.model import HEIGHT, TICKS_MAX, WIDTH, Series, columns, lines, scale_of
+from reconciliation.charts.model import HEIGHT, TICKS_MAX, WIDTH, Series, beside, columns, lines, scale_of
 
 values = st.integers(min_value=0, max_value=10**12)
 grids = st.integers(1, 40).flatmap(
@@ -41,6 +43,15 @@ def test_columns_are_as_high_as_their_values_and_stay_in_their_box(grid):
         assert 0 <= part.x < part.x + part.width <= WIDTH
         assert -1 <= part.y < part.y + part.height <= HEIGHT + 1
         assert abs(part.height - part.value * HEIGHT / drawn.scale.top) <= 1
+
+
+@given(grids.filter(lambda grid: len(grid[0]) * len(grid) < 100))
+def test_columns_beside_each_other_do_not_overlap(grid):
+    drawn = beside([str(n) for n in range(len(grid[0]))], series_of(grid))
+    ordered = sorted(drawn.parts, key=lambda part: part.x)
+    assert len(ordered) == sum(bool(value) for row in grid for value in row)
+    assert all(before.x + before.width <= after.x for before, after in itertools.pairwise(ordered))
+    assert all(abs(part.height - part.value * HEIGHT / drawn.scale.top) <= 1 for part in ordered)
 
 
 @given(grids)
