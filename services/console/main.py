@@ -36,6 +36,13 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("doctor", help="examine the installation and say what to do")
 
+    verify = commands.add_parser(
+        "verify", help="prove the journal: its chain, its balances, and that it says what is so"
+    )
+    verify.add_argument(
+        "--known", action="append", default=[], metavar="NUMBER:HASH", help="a voucher and its hash, as once printed"
+    )
+
     export = commands.add_parser("export", help="write one of the accounting exports to a file")
     export.add_argument(
         "format", help="such as daily_receipts_csv, monthly_receipts_xlsx; an unknown one says which there are"
@@ -112,6 +119,10 @@ def _run(chosen: argparse.Namespace) -> int:
             from console.doctor import doctor
 
             return doctor(os.environ)
+        case "verify":
+            from console.verifying import verify
+
+            return verify(os.environ, chosen.known)
         case "export":
             from console.exporting import export
 

@@ -29,7 +29,7 @@ def migrate_all(
     if not installation.facilities_file.exists():
         shutil.copyfile(str(files("ticketing") / EXAMPLE_FACILITIES), installation.facilities_file)
     load_facilities(urls["ticketing"], installation.facilities_file)
-    load_contracts(urls["reconciliation"])
+    load_examples(urls["reconciliation"])
 
 
 def migrate_from_environment(environment: Mapping[str, str], *, only: str | None) -> None:
@@ -53,9 +53,9 @@ def migrate_from_environment(environment: Mapping[str, str], *, only: str | None
             environment["MOMIJI_TICKETING_DATABASE_URL"],
             Path(given) if given else Path(str(files("ticketing") / EXAMPLE_FACILITIES)),
         )
-    # What is made up has no place in real books: there, accounting writes its own contracts.
+    # What is made up has no place in real books: there, accounting writes its own contracts and revenue accounts.
     if only in {None, "reconciliation"} and environment.get("MOMIJI_ENVIRONMENT") != "production":
-        load_contracts(environment["MOMIJI_RECONCILIATION_DATABASE_URL"])
+        load_examples(environment["MOMIJI_RECONCILIATION_DATABASE_URL"])
 
 
 def load_facilities(url: str, file: Path) -> int:
@@ -75,15 +75,18 @@ def load_facilities(url: str, file: Path) -> int:
         raise CannotStartError(f"{file}: {wrong.detail}") from wrong
 
 
-def load_contracts(url: str) -> int:
-    """Take the example contracts with providers where there are none yet; return how many were taken."""
-    from reconciliation.provider_contracts.actions import take_examples
+def load_examples(url: str) -> int:
+    """Take the example contracts and revenue accounts where there are none yet; return how many were taken."""
+    from reconciliation.provider_contracts import actions as contracts
+    from reconciliation.revenue_accounts import actions as revenue_accounts
 
     async def load() -> int:
         database = Database(url, service="reconciliation", pool_size_max=1)
         try:
             async with database.transaction("migrate") as tx:
-                return await take_examples(tx, by="momiji migrate", at=SystemClock().now())
+                by, at = "momiji migrate", SystemClock().now()
+                taken = await contracts.take_examples(tx, by=by, at=at)
+                return taken + await revenue_accounts.take_examples(tx, by=by, at=at)
         finally:
             await database.close()
 

@@ -25,6 +25,9 @@ from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.discrepancies import work_routes as discrepancy_work_routes
 from reconciliation.exports import pages as export_pages
 from reconciliation.exports import routes as export_routes
+from reconciliation.journal import hand_pages
+from reconciliation.journal import pages as journal_pages
+from reconciliation.journal import routes as journal_routes
 from reconciliation.mappings import pages as mapping_pages
 from reconciliation.mappings import routes as mapping_routes
 from reconciliation.matching import routes as matching_routes
@@ -33,6 +36,8 @@ from reconciliation.provider_contracts import routes as contract_routes
 from reconciliation.records import pages as record_pages
 from reconciliation.records import routes as record_routes
 from reconciliation.reports import pages as report_pages
+from reconciliation.revenue_accounts import pages as revenue_account_pages
+from reconciliation.revenue_accounts import routes as revenue_account_routes
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.staff import pages as staff_pages
 from reconciliation.statements import pages as statement_pages
@@ -74,6 +79,8 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(closing_routes.router)
     app.include_router(statement_routes.router)
     app.include_router(mapping_routes.router)
+    app.include_router(journal_routes.router)
+    app.include_router(revenue_account_routes.router)
     app.include_router(contract_routes.router)
     app.include_router(payout_routes.router)
     app.include_router(deposit_routes.router)
@@ -95,6 +102,9 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(cash_flow_pages.router)
     app.include_router(board_routes.router)
     app.include_router(board_pages.router)
+    app.include_router(hand_pages.router)
+    app.include_router(journal_pages.router)
+    app.include_router(revenue_account_pages.router)
     mount_assets(app)
     mount_problem_pages(app, wired.pages)
     return app

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from console.migrating import load_contracts
+from console.migrating import load_examples
 from kernel.access import Issuer, Principal, Role, new_key_pair
 from kernel.migrations import migrate
 from reconciliation.app import create_app
@@ -46,7 +46,7 @@ class Books:
 def books_template(postgres):
     postgres.server.create_database("template_books")
     migrate("reconciliation", postgres.server.url("template_books"))
-    load_contracts(postgres.server.url("template_books"))  # as `momiji up` does
+    load_examples(postgres.server.url("template_books"))  # as `momiji up` does
     return "template_books"
 
 

@@ -12,6 +12,8 @@ from reconciliation.closing.missing import EXPLANATIONS as MISSING
 from reconciliation.days.wording import FACTS, METHODS
 from reconciliation.discrepancies import wording
 from reconciliation.drops import actions as drops
+from reconciliation.journal.verifying import FAULTS
+from reconciliation.journal.wording import RULE_WORDS
 from reconciliation.mappings import wording as mapping_words
 from reconciliation.records import wording as record_words
 from reconciliation.reports import periods
@@ -40,6 +42,7 @@ def said_in_templates():
 def said_in_python():
     yield from (word for table in RECORD_TABLES for word in table.values())
     yield from periods.TITLES
+    yield from (*RULE_WORDS.values(), *(sentence for pair in FAULTS.values() for sentence in pair))
     yield from (place.title for place in PLACES)
     yield from CLOSING_STATES.values()
     yield from (word for table in (METHODS, FACTS, *NAMED) for word in table.values())

@@ -8,9 +8,24 @@ from datetime import date, datetime
 from typing import Final, Protocol
 from uuid import UUID
 
+from kernel.cards import CardNumberRefused, holds_card_number
+from kernel.clock import business_date
 from kernel.rows import Transaction
 from reconciliation.journal import progress, sources, store
-from reconciliation.journal.model import Correction, Voucher, corrections, seal
+from reconciliation.journal.model import (
+    BooksClosed,
+    BooksNotBegun,
+    Correction,
+    Draft,
+    UnknownVoucher,
+    Voucher,
+    VoucherFollowsFacts,
+    VoucherReversed,
+    WordsMissing,
+    corrections,
+    reversal_of,
+    seal,
+)
 from reconciliation.journal.rules import drafts_of
 
 BY_ITSELF: Final = "momiji"  # who posted a voucher that follows from facts
@@ -57,11 +72,15 @@ async def post(
     for start in range(0, len(days), DAYS_AT_ONCE):
         some = days[start : start + DAYS_AT_ONCE]
         wanted += corrections(drafts_of(await sources.of_days(tx, some)), await store.standing_of_days(tx, some))
+    deposits_later = False
     if told.deposits:
-        said = drafts_of(each for each in await sources.of_deposits(tx) if each.day <= through)
+        found = await sources.of_deposits(tx)
+        deposits_later = any(each.day > through for each in found)
+        said = drafts_of(each for each in found if each.day <= through)
         wanted += corrections(said, await store.standing_deposits(tx))
     made = await _book(tx, wanted, at=at, by=by, new_id=new_id, open_day=open_day)
-    await progress.keep(tx, told, later=[day for day in told.days if day > through])
+    later = [day for day in told.days if day > through]
+    await progress.keep(tx, told, later=later, deposits_later=deposits_later)
     return Posted(len(days), len(made), sum(1 for each in made if each.draft.reverses is not None))
 
 
@@ -96,3 +115,53 @@ async def _book(
     for start in range(0, len(made), VOUCHERS_AT_ONCE):
         await store.add(tx, made[start : start + VOUCHERS_AT_ONCE])
     return made
+
+
+async def enter(
+    tx: Transaction, draft: Draft, *, at: datetime, by: str, new_id: Callable[[], UUID], open_day: OpenDay
+) -> Voucher:
+    """Book a voucher that somebody made by hand, on its own day.
+
+    Raises BooksClosed, BooksNotBegun and CardNumberRefused.
+    """
+    if holds_card_number(draft.words):
+        raise CardNumberRefused
+    today = business_date(at)
+    if draft.business_date > today:
+        raise BooksNotBegun(day=draft.business_date.isoformat(), today=today.isoformat())
+    await store.lock(tx)
+    open_ = await open_day(tx, draft.business_date)
+    if open_ != draft.business_date:
+        raise BooksClosed(day=draft.business_date.isoformat(), open=open_.isoformat())
+    wanted = [Correction(draft, draft.business_date)]
+    return (await _book(tx, wanted, at=at, by=by, new_id=new_id, open_day=open_day))[0]
+
+
+async def reverse(
+    tx: Transaction,
+    number: int,
+    *,
+    words: str,
+    at: datetime,
+    by: str,
+    new_id: Callable[[], UUID],
+    open_day: OpenDay,
+) -> Voucher:
+    """Undo a voucher that was made by hand, today or on the first open day after it.
+
+    Raises UnknownVoucher, VoucherReversed, VoucherFollowsFacts, WordsMissing and CardNumberRefused.
+    """
+    if holds_card_number(words):
+        raise CardNumberRefused
+    if not words.strip():
+        raise WordsMissing
+    await store.lock(tx)
+    voucher = await store.find(tx, number)
+    if voucher is None:
+        raise UnknownVoucher(number=number)
+    if voucher.draft.reverses is not None or await store.reversal_number(tx, number) is not None:
+        raise VoucherReversed(number=number)
+    if voucher.draft.kind != "manual":
+        raise VoucherFollowsFacts(number=number)
+    wanted = [Correction(reversal_of(voucher, words=words.strip()), business_date(at))]
+    return (await _book(tx, wanted, at=at, by=by, new_id=new_id, open_day=open_day))[0]

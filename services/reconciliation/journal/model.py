@@ -12,6 +12,7 @@ from uuid import UUID
 
 from kernel.clock import fiscal_year
 from kernel.money import ZERO, Yen, total
+from kernel.refusals import Conflict, Invalid, NotFound
 
 AccountCode = Literal[
     "visitor_receivable",
@@ -278,3 +279,87 @@ def corrections(said: Mapping[str, Draft], standing: Mapping[str, Voucher]) -> l
         if before is None or not draft.same_as(before.draft):
             wanted.append(Correction(draft, draft.business_date))
     return wanted
+
+
+def manual(
+    id: UUID,  # noqa: A002 - the voucher's own word
+    postings: tuple[Posting, ...],
+    *,
+    day: date,
+    old_year: bool,
+    words: str,
+) -> Draft:
+    """Return a voucher that somebody enters by hand, for a reason.
+
+    Raises VoucherUnbalanced, WordsMissing, or NoOldYear.
+    """
+    sums = {side: total(each.amount for each in postings if each.side == side) for side in get_args(Side)}
+    if sums["debit"] != sums["credit"] or not postings:
+        raise VoucherUnbalanced(debit=str(sums["debit"]), credit=str(sums["credit"]))
+    if not words.strip():
+        raise WordsMissing
+    belongs = fiscal_year(day) - old_year
+    if old_year and not year_of(belongs, day).old:
+        raise NoOldYear(day=day.isoformat())
+    return Draft("manual", f"manual:{id}", day, belongs, postings, words.strip())
+
+
+class UnknownVoucher(NotFound):
+    """There is no such voucher."""
+
+    slug = "unknown-voucher"
+    advice = "There is no voucher {number}. Look at the journal."
+
+
+class VoucherUnbalanced(Invalid):
+    """Debits and credits are not the same."""
+
+    slug = "voucher-unbalanced"
+    advice = "The debits come to {debit} and the credits to {credit}. Both must be the same amount."
+
+
+class WordsMissing(Invalid):
+    """A voucher by hand says why."""
+
+    slug = "voucher-words-missing"
+    advice = "Write down what this voucher is for; the next auditor will ask."
+
+
+class NoOldYear(Invalid):
+    """The books of the year before are closed."""
+
+    slug = "no-old-year"
+    advice = (
+        "{day} is not in April or May: the books of the fiscal year before are closed. Book it in the current year."
+    )
+
+
+class BooksClosed(Conflict):
+    """The day's books are closed."""
+
+    slug = "books-closed"
+    advice = "The books of {day} are closed. Book it on {open}, or have the day opened again."
+
+
+class BooksNotBegun(Invalid):
+    """Nothing is booked ahead of its day."""
+
+    slug = "books-not-begun"
+    advice = "{day} is still to come. Book it on {today} or before."
+
+
+class VoucherReversed(Conflict):
+    """Somebody was quicker, or it is itself a reversal."""
+
+    slug = "voucher-reversed"
+    advice = "Voucher {number} was reversed already, or reverses another one itself. Look at it again."
+
+
+class VoucherFollowsFacts(Conflict):
+    """What follows from facts would be booked again."""
+
+    slug = "voucher-follows-facts"
+    advice = (
+        "Voucher {number} follows from facts and statements, and would be booked again within a minute. "
+        "Correct what it was made from, or book the difference by hand."
+    )

@@ -90,14 +90,14 @@ async def news(tx: Transaction, *, whole: bool) -> News:
     )
 
 
-async def keep(tx: Transaction, told: News, *, later: Collection[date]) -> None:
-    """Write down that everything is in that was recorded before this transaction, but for days that come later."""
+async def keep(tx: Transaction, told: News, *, later: Collection[date], deposits_later: bool) -> None:
+    """Write down that everything is in that was recorded before this transaction, but for what comes later."""
     await tx.execute(
         "INSERT INTO journal_progress (facts_until, deposits, contracts, later) "
         "VALUES (now(), :deposits, :contracts, CAST(:later AS date[])) ON CONFLICT (only_one) DO UPDATE SET "
         "facts_until = EXCLUDED.facts_until, deposits = EXCLUDED.deposits, contracts = EXCLUDED.contracts, "
         "later = EXCLUDED.later",
-        deposits=told.mark,
+        deposits="" if deposits_later else told.mark,
         contracts=told.contracts,
         later=sorted(later),
     )

@@ -1,4 +1,4 @@
-"""The journal's round: every minute what is new is booked, and once a day everything is looked at again."""
+"""The journal's round: every minute what is new is booked; once a day all of it is looked at again and verified."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kernel.clock import business_date, new_id
 from reconciliation.closing.actions import first_open_day
 from reconciliation.journal import actions
+from reconciliation.journal.verifying import Verified, keep, verify
 from reconciliation.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ async def keep_posted(wired: Wiring, stop: asyncio.Event) -> None:
         today = business_date(wired.clock.now())
         try:
             await post_once(wired, through=today, whole=looked_at_all != today)
+            if looked_at_all != today:
+                await verify_once(wired)
             looked_at_all = today
         except SQLAlchemyError as problem:
             log.warning("the journal is posted again", extra={"problem": str(problem)[:300]})
@@ -43,3 +46,17 @@ async def post_once(wired: Wiring, *, through: date, whole: bool = False) -> act
         return await actions.post(
             tx, through=through, at=wired.clock.now(), new_id=new_id, open_day=first_open_day, whole=whole
         )
+
+
+async def verify_once(wired: Wiring, *, by: str = actions.BY_ITSELF) -> Verified:
+    """Verify the journal and write down what was found; a fault is an error in the log too."""
+    async with wired.database.transaction("journal") as tx:
+        found = await verify(tx, known={})
+    async with wired.database.transaction("journal") as tx:
+        await keep(tx, found, by=by, at=wired.clock.now())
+    if found.fault is not None:
+        log.error(
+            "the journal is broken",
+            extra={"fault": found.fault.kind, "voucher": found.fault.number, "origin": found.fault.origin},
+        )
+    return found

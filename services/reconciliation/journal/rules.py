@@ -157,7 +157,7 @@ def _place(side: Literal["debit", "credit"], account: AccountCode, figure: Figur
         account,
         _ONE,
         facility=figure.facility,
-        revenue_owner=figure.revenue_owner if revenue or account in _BY_OWNER else "",
+        revenue_owner=figure.revenue_owner if revenue or account in BY_OWNER else "",
         revenue_account=figure.revenue_account if revenue else "",
         method=figure.method,
         provider=figure.provider,
@@ -166,7 +166,7 @@ def _place(side: Literal["debit", "credit"], account: AccountCode, figure: Figur
 
 
 # A designated manager bears the fees of its own takings.
-_BY_OWNER: Final = frozenset({"fees", "fee_tax"})
+BY_OWNER: Final = frozenset({"fees", "fee_tax"})
 
 
 def _of_amount(place: Posting, amount: Yen) -> Posting:

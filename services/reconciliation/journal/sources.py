@@ -15,7 +15,7 @@ from reconciliation.payouts.store import KEPT_OF_LINE, forget_terms
 from reconciliation.provider_contracts import store as contracts
 
 
-def _year(day: str) -> str:
+def fiscal_year_of(day: str) -> str:
     """Return the fiscal year of a day, in SQL."""
     return f"CAST(extract(year FROM {day} - interval '3 months') AS integer)"
 
@@ -75,31 +75,32 @@ WITH odd AS (
     WHERE d.kind IN ('disputed', 'dispute_won', 'dispute_lost')
 ), lines AS (
     SELECT CASE WHEN kind = 'unallocated' AND attempt_id IS NULL THEN 'set_aside' ELSE kind END AS rule,
-        business_date AS day, {_year("business_date")} AS belongs, amount, facility, method, revenue_owner,
+        business_date AS day, {fiscal_year_of("business_date")} AS belongs, amount, facility, method, revenue_owner,
         revenue_account, tax_rate_percent, facility AS place, order_id, fact_id
     FROM entries WHERE business_date = ANY(CAST(:days AS date[]))
       AND kind IN ('sold', 'captured', 'unallocated', 'set_aside')
     UNION ALL
     SELECT CASE WHEN kind = 'reversed' THEN 'reversed' WHEN by_us THEN 'refunded_by_us' ELSE 'refunded' END,
-        business_date, {_year("coalesce(came_on, business_date)")}, amount - surplus_amount, facility, method,
+        business_date, {fiscal_year_of("coalesce(came_on, business_date)")}, amount - surplus_amount, facility, method,
         revenue_owner, revenue_account, tax_rate_percent, facility, order_id, fact_id FROM parted
     UNION ALL
     SELECT CASE WHEN kind = 'reversed' THEN 'surplus_reversed' WHEN by_us THEN 'surplus_refunded_by_us'
         ELSE 'surplus_refunded' END,
-        business_date, {_year("coalesce(came_on, business_date)")}, surplus_amount, facility, method,
+        business_date, {fiscal_year_of("coalesce(came_on, business_date)")}, surplus_amount, facility, method,
         revenue_owner, revenue_account, tax_rate_percent, facility, order_id, fact_id FROM parted
     UNION ALL
     SELECT 'unsold', CASE WHEN p.was_the_sale THEN p.business_date ELSE greatest(p.business_date, e.day) END,
-        {_year("coalesce(p.came_on, p.business_date)")}, p.amount - p.surplus_amount, p.facility, p.method,
+        {fiscal_year_of("coalesce(p.came_on, p.business_date)")}, p.amount - p.surplus_amount, p.facility, p.method,
         p.revenue_owner, p.revenue_account, p.tax_rate_percent, p.facility, p.order_id, p.fact_id
     FROM parted AS p LEFT JOIN ended AS e USING (order_id)
     WHERE p.kind = 'reversed' AND (p.was_the_sale OR e.day IS NOT NULL)
     UNION ALL
-    SELECT kind, business_date, {_year("coalesce(came_on, business_date)")}, parted, coalesce(at, facility), method,
-        coalesce(owner, ''), coalesce(account, ''), coalesce(rate, 0), facility, order_id, fact_id FROM contested
+    SELECT kind, business_date, {fiscal_year_of("coalesce(came_on, business_date)")}, parted, coalesce(at, facility),
+        method, coalesce(owner, ''), coalesce(account, ''), coalesce(rate, 0), facility, order_id, fact_id
+    FROM contested
     UNION ALL
-    SELECT kind, business_date, {_year("coalesce(min(came_on), business_date)")}, amount - sum(parted), facility,
-        method, '', '', 0, facility, order_id, fact_id
+    SELECT kind, business_date, {fiscal_year_of("coalesce(min(came_on), business_date)")}, amount - sum(parted),
+        facility, method, '', '', 0, facility, order_id, fact_id
     FROM contested GROUP BY kind, business_date, amount, facility, method, order_id, fact_id
 )
 """
@@ -112,7 +113,7 @@ GROUP BY rule, day, place, belongs, facility, method, revenue_owner, revenue_acc
 
 # A fee of a payment is borne where the payment's money is earned: by each part of it, rounded so that the parts make
 # the whole. A fee of its own (for the month, for a transfer) is nobody's in particular.
-_LINE_LINES: Final = f"""
+LINE_LINES: Final = f"""
 WITH charged AS (
     SELECT l.id, l.provider, l.occurred_on, l.attempt_id, l.reference,
         {KEPT_OF_LINE["fee"]} + CASE WHEN l.kind = 'fee' AND l.word <> 'tax' THEN -l.gross ELSE 0 END AS fee,
@@ -153,8 +154,8 @@ _KINDS_OF_LINES: Final = (
     "SELECT DISTINCT provider, occurred_on AS day, brand FROM settlement_lines "
     "WHERE occurred_on = ANY(CAST(:days AS date[]))"
 )
-_LINE_FIGURES: Final = f"""{_LINE_LINES}
-SELECT rule, day, provider AS place, {_year("day")} AS belongs, facility, '' AS method, revenue_owner,
+_LINE_FIGURES: Final = f"""{LINE_LINES}
+SELECT rule, day, provider AS place, {fiscal_year_of("day")} AS belongs, facility, '' AS method, revenue_owner,
     '' AS revenue_account, 0 AS tax_rate_percent, provider, CAST(sum(amount) AS bigint) AS amount, '' AS words
 FROM lines WHERE amount <> 0 GROUP BY rule, day, provider, facility, revenue_owner
 """
@@ -174,7 +175,7 @@ WITH came AS (
     FROM deposit_legs AS d JOIN payouts AS p ON p.id = d.payout_id WHERE d.stands GROUP BY 1, 2
 ), whole AS (
     SELECT place, sum(net) AS net, CASE WHEN count(*) = 1 THEN min(provider) ELSE '' END AS provider,
-        {_year("max(last_day)")} AS belongs FROM due GROUP BY place
+        {fiscal_year_of("max(last_day)")} AS belongs FROM due GROUP BY place
 ), lines AS (
     SELECT part.rule, came.day, place, whole.belongs, due.provider, part.amount, came.words
     FROM came JOIN due USING (place) JOIN whole USING (place) CROSS JOIN LATERAL (VALUES
@@ -184,7 +185,7 @@ WITH came AS (
     SELECT 'deposit_differs', came.day, place, whole.belongs, whole.provider, came.amount - whole.net, came.words
     FROM came JOIN whole USING (place)
     UNION ALL
-    SELECT 'unknown_deposit', b.booked_on, b.id, {_year("b.booked_on")}, '', b.amount,
+    SELECT 'unknown_deposit', b.booked_on, b.id, {fiscal_year_of("b.booked_on")}, '', b.amount,
         concat_ws(' ', nullif(b.payer, ''), nullif(b.summary, ''))
     FROM account_reach AS r JOIN bank_lines AS b ON b.account = r.account AND b.booked_on <= r.unknown_until
     WHERE b.basis = 'statement' AND b.amount > 0 AND NOT b.cancelled
@@ -219,13 +220,19 @@ async def of_days(tx: Transaction, days: Collection[date]) -> list[Figure]:
     if not wanted:
         return []
     found = [_figure(row) for row in await tx.execute(_ENTRY_FIGURES, days=wanted)]
-    kinds = await tx.execute(_KINDS_OF_LINES, days=wanted)
-    days_of_lines = [LineDay(row.provider, row.day, row.brand, new=False, moves=True) for row in kinds]
-    if days_of_lines:
-        await payouts.lay_down_terms(tx, days_of_lines, await contracts.terms(tx))
+    if await lay_down_terms(tx, wanted):
         found += [_figure(row) for row in await tx.execute(_LINE_FIGURES, days=wanted)]
         await forget_terms(tx)
     return found
+
+
+async def lay_down_terms(tx: Transaction, days: Collection[date]) -> bool:
+    """Lay down what contracts say of the lines of days, for LINE_LINES; return whether there are lines."""
+    kinds = await tx.execute(_KINDS_OF_LINES, days=sorted(days))
+    days_of_lines = [LineDay(row.provider, row.day, row.brand, new=False, moves=True) for row in kinds]
+    if days_of_lines:
+        await payouts.lay_down_terms(tx, days_of_lines, await contracts.terms(tx))
+    return bool(days_of_lines)
 
 
 async def of_deposits(tx: Transaction) -> list[Figure]:

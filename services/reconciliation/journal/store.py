@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.journal.model import GENESIS, Draft, Posting, Voucher, Year
 
+Row = Any  # as it lies in the database
 AUTOMATIC: Final = ("assessment", "receipts", "refunds", "reversals", "disputes", "fees", "adjustments")
 _POSTING_COLUMNS: Final = (
     "side",
@@ -24,7 +25,7 @@ _POSTING_COLUMNS: Final = (
     "tax_rate_percent",
 )
 # One row for each voucher, its postings as one list in their places.
-_SELECT: Final = (
+SELECT: Final = (
     "SELECT v.*, (SELECT jsonb_agg(jsonb_build_array("
     + ", ".join(f"p.{name}" for name in _POSTING_COLUMNS)
     + ") ORDER BY p.place) FROM postings AS p WHERE p.voucher = v.number) AS postings FROM vouchers AS v "
@@ -118,7 +119,7 @@ def voucher_of(row: Any) -> Voucher:
 async def standing_of_days(tx: Transaction, days: Collection[date]) -> dict[str, Voucher]:
     """Return the voucher that stands for each origin of some business days."""
     rows = await tx.execute(
-        f"{_SELECT} WHERE v.business_date = ANY(CAST(:days AS date[])) AND v.kind = ANY(CAST(:kinds AS text[])) "
+        f"{SELECT} WHERE v.business_date = ANY(CAST(:days AS date[])) AND v.kind = ANY(CAST(:kinds AS text[])) "
         f"AND {_STANDS}",
         days=sorted(days),
         kinds=list(AUTOMATIC),
@@ -128,13 +129,13 @@ async def standing_of_days(tx: Transaction, days: Collection[date]) -> dict[str,
 
 async def standing_deposits(tx: Transaction) -> dict[str, Voucher]:
     """Return the voucher that stands for each deposit."""
-    rows = await tx.execute(f"{_SELECT} WHERE v.kind = 'deposit' AND {_STANDS}")
+    rows = await tx.execute(f"{SELECT} WHERE v.kind = 'deposit' AND {_STANDS}")
     return {row.origin: voucher_of(row) for row in rows}
 
 
 async def find(tx: Transaction, number: int) -> Voucher | None:
     """Return a voucher by its number."""
-    row = (await tx.execute(f"{_SELECT} WHERE v.number = :number", number=number)).one_or_none()
+    row = (await tx.execute(f"{SELECT} WHERE v.number = :number", number=number)).one_or_none()
     return None if row is None else voucher_of(row)
 
 
@@ -145,7 +146,50 @@ async def reversal_number(tx: Transaction, number: int) -> int | None:
     return number_
 
 
-async def all_rows(tx: Transaction) -> AsyncIterator[Any]:
+async def all_rows(tx: Transaction) -> AsyncIterator[Row]:
     """Yield the rows of every voucher by number, as they are: whoever verifies them makes vouchers of them."""
-    async for row in tx.session.stream(f"{_SELECT} ORDER BY v.number"):
+    async for row in tx.session.stream(f"{SELECT} ORDER BY v.number"):
         yield row
+
+
+async def see_one_moment(tx: Transaction) -> None:
+    """Let a transaction see what is booked at one moment; its first statement."""
+    await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+async def known_heads(tx: Transaction) -> dict[int, bytes]:
+    """Return what was sound when the journal was verified before: the hash of the last voucher then, by its number."""
+    rows = await tx.execute("SELECT DISTINCT number, head FROM journal_verifications WHERE number > 0")
+    return {row.number: bytes(row.head) for row in rows}
+
+
+async def add_verification(
+    tx: Transaction,
+    *,
+    at: datetime,
+    by: str,
+    number: int,
+    head: bytes,
+    fault: str,
+    fault_number: int | None,
+    fault_origin: str,
+    waiting: int,
+) -> None:
+    """Write down what a verification found."""
+    await tx.execute(
+        "INSERT INTO journal_verifications (at, verified_by, number, head, fault, fault_number, fault_origin, waiting) "
+        "VALUES (:at, :by, :number, :head, :fault, :fault_number, :fault_origin, :waiting)",
+        at=at,
+        by=by,
+        number=number,
+        head=head,
+        fault=fault,
+        fault_number=fault_number,
+        fault_origin=fault_origin,
+        waiting=waiting,
+    )
+
+
+async def last_verification(tx: Transaction) -> Row | None:
+    """Return what the newest verification found."""
+    return (await tx.execute("SELECT * FROM journal_verifications ORDER BY position DESC LIMIT 1")).one_or_none()

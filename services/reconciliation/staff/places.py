@@ -35,7 +35,7 @@ PLACES: Final = (
     Place("/reports", "Reports", under=("/exports", "/entries"), everywhere=False),
     Place("/search", "Search", everywhere=False),
     Place("/closings", "Closings"),
-    Place("/journal", "Journal", under=("/vouchers", "/accounts")),
+    Place("/journal", "Journal", under=("/revenue-accounts",)),
     Place("/board", "Key figures"),
 )
 

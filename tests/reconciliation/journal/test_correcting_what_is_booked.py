@@ -157,10 +157,13 @@ async def test_a_match_that_is_taken_back_leaves_its_fee_with_nobody(books, post
     assert rows[0].revenue_owner == ""
 
 
-async def test_what_is_of_tomorrow_waits_for_tomorrow(books, post):
+async def test_what_is_of_tomorrow_waits_for_tomorrow(books, post, balance, tx):
     await books.take(paid(at=AT + timedelta(days=1)).events)
+    async with tx() as open_:
+        await put_bank_line(open_, day=NEXT_DAY, amount=958)
     assert (await post(through=DAY)).vouchers == 0
     assert (await post(through=NEXT_DAY)).vouchers > 0
+    assert (await balance())["bank"] == 958
 
 
 async def test_money_that_another_system_s_payment_lost_at_the_bank_is_no_revenue(books, post, balance):

@@ -42,6 +42,7 @@ CREATE TABLE revenue_accounts (
     item       text NOT NULL, -- 目
     section    text NOT NULL, -- 節
     regime     text NOT NULL CHECK (regime IN ('fee', 'use_charge')), -- 使用料, 利用料金
+    illustrative boolean NOT NULL DEFAULT false, -- made up, to be replaced
     made_by    text NOT NULL,
     made_at    timestamptz NOT NULL,
     PRIMARY KEY (code, valid_from)
@@ -138,3 +139,18 @@ CREATE TABLE journal_progress (
 CREATE TABLE journal_seen (
     id uuid PRIMARY KEY -- a statement file, a run of matching, or a match taken back
 );
+
+-- What was verified when. A head that was sound once must be so for ever.
+CREATE TABLE journal_verifications (
+    position     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at           timestamptz NOT NULL,
+    verified_by  text NOT NULL,
+    number       bigint NOT NULL CHECK (number >= 0), -- the last sound voucher
+    head         bytea NOT NULL CHECK (length(head) = 32), -- its hash
+    fault        text NOT NULL, -- '' if nothing was wrong
+    fault_number bigint,
+    fault_origin text NOT NULL,
+    waiting      integer NOT NULL -- what the next run books
+);
+CREATE TRIGGER journal_verifications_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_verifications
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
