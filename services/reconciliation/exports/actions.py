@@ -20,6 +20,7 @@ from reconciliation.wiring import Wiring, scope_of
 
 # All that a document says is of one moment, whatever is booked meanwhile.
 READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+SORT_MEMORY = "SET LOCAL work_mem = '64MB'"  # a year of a million entries is sorted without files
 
 
 async def asked(
@@ -39,6 +40,7 @@ async def asked(
 async def read_only(tx: Transaction) -> None:
     """Let a transaction see one moment and change nothing; its first statement."""
     await tx.execute(READ_ONLY)
+    await tx.execute(SORT_MEMORY)
 
 
 async def make(

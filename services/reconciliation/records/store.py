@@ -72,7 +72,8 @@ _SOURCES: Final[dict[RecordKind, _Source]] = {
         key="CAST(l.id AS text)",
         amount="l.gross",
         own="",
-        named=f"({_said('l.provider')} OR :exact IN (l.key, l.reference, l.payout))",
+        # A provider is a code; a million lines are read faster without thinking of kana.
+        named="(upper(l.provider) LIKE :said OR :exact IN (l.key, l.reference, l.payout))",
     ),
     "bank_line": _Source(
         columns="coalesce(nullif(b.payer, ''), b.summary) AS counterparty, b.basis AS what, '' AS facility, "
