@@ -16,7 +16,7 @@ from reconciliation.reports.model import ROWS_MAX, require_rows
 class Attendance:
     """What was sold, taken and entered under one key: a facility, a product and category, or an hour.
 
-    `orders` is not counted by product: one order may be of several.
+    `orders`: those whose first line is of it, so that each counts once.
     """
 
     facility: str
@@ -34,14 +34,14 @@ class Attendance:
 
 # An undone entrance subtracts where and when the entrance was that it undoes. What has no category is money by product
 # only: receipts are told by product, sales and refunds asked for by category too. A refund of money that no order has
-# gives back no sale. Of a sale there is one fact for each order.
+# gives back no sale. An order counts where its first line is: once, whatever is asked.
 _LINES: Final = """
 WITH lines AS (
-    SELECT kind, product, category, quantity, amount, facility, fact_id FROM entries
+    SELECT kind, position, product, category, quantity, amount, facility, fact_id FROM entries
     WHERE business_date BETWEEN :first AND :last AND kind IN ('sold', 'captured', 'refund_requested', 'admitted')
       AND NOT (kind = 'refund_requested' AND surplus)
     UNION ALL
-    SELECT e.kind, e.product, e.category, e.quantity, e.amount, coalesce(a.facility, e.facility),
+    SELECT e.kind, e.position, e.product, e.category, e.quantity, e.amount, coalesce(a.facility, e.facility),
         coalesce(a.fact_id, e.fact_id)
     FROM entries AS e LEFT JOIN LATERAL (
         SELECT b.facility, b.fact_id FROM entries AS b
@@ -52,7 +52,8 @@ WITH lines AS (
     SELECT l.*, {hour} AS hour FROM lines AS l {facts}
     WHERE CAST(:facilities AS text[]) IS NULL OR l.facility = ANY(CAST(:facilities AS text[]))
 )
-SELECT {keys}, {orders} AS orders,
+SELECT {keys},
+    count(*) FILTER (WHERE kind = 'sold' AND position = 0) AS orders,
     coalesce(sum(quantity) FILTER (WHERE kind = 'sold'), 0) AS tickets,
     coalesce(sum(amount) FILTER (WHERE kind = 'sold'), 0)::bigint AS sold,
     coalesce(sum(amount) FILTER (WHERE kind = 'captured'), 0)::bigint AS captured,
@@ -61,20 +62,16 @@ SELECT {keys}, {orders} AS orders,
     coalesce(sum(quantity) FILTER (WHERE kind IN ('admitted', 'admission_reversed')), 0) AS visitors
 FROM keyed GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 LIMIT :limit
 """
-_ORDERS: Final = "count(DISTINCT fact_id) FILTER (WHERE kind = 'sold')"
 # When somebody entered or paid, by the clock in Japan: the fact tells it, however late it came.
 _HOUR: Final = (
     "CAST(extract(hour FROM CAST(coalesce(f.payload ->> 'admitted_at', f.payload ->> 'received_at', "
     "f.payload ->> 'captured_at', f.payload ->> 'requested_at', f.payload ->> 'reversed_at') AS timestamptz) "
     "AT TIME ZONE 'Asia/Tokyo') AS integer)"
 )
-_BY_FACILITY: Final = _LINES.format(
-    hour="0", facts="", orders=_ORDERS, keys="facility, '' AS product, '' AS category, hour"
-)
-_BY_PRODUCT: Final = _LINES.format(hour="0", facts="", orders="0", keys="facility, product, category, hour")
+_BY_FACILITY: Final = _LINES.format(hour="0", facts="", keys="facility, '' AS product, '' AS category, hour")
+_BY_PRODUCT: Final = _LINES.format(hour="0", facts="", keys="facility, product, category, hour")
 _BY_HOUR: Final = _LINES.format(
     hour=_HOUR,
-    orders=_ORDERS,
     facts="JOIN facts AS f ON f.event_id = l.fact_id",
     keys="'' AS facility, '' AS product, '' AS category, hour",
 )

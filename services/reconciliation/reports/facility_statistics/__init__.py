@@ -21,8 +21,8 @@ COLUMNS = (
     Column("入場者数", "count", 10, "Visitors", entries="admitted,admission_reversed"),
 )
 NOTE = Text(
-    "払戻額はその期間に払戻しを求めた額です。入場者数は取り消した入場を除きます。入場は実際に入場した施設に数えます。",
-    "Asked back is what was asked back in the period. Undone entries are left out. An entry counts where it was.",
+    "払戻額はその期間に払戻しを求めた額です。入場者数は取り消した入場を除き、実際に入場した施設に数えます。注文数は最初の明細の施設に数えます。",
+    "Asked back is what was asked back in the period. An entry counts where it was, an order where its first line is.",
 )
 
 
