@@ -69,10 +69,10 @@ class Spoken:
         """Return what a way to pay or a provider is called."""
         return self.method(code)
 
-    def detail(self, posting: Posting, day: date) -> list[str]:
-        """Return what a posting says beside account and amount."""
+    def detail(self, posting: Posting, day: date, *, place: str) -> list[str]:
+        """Return what a posting says beside account, amount and the place that its voucher is of."""
         said = [
-            self.facility(posting.facility) if posting.facility else "",
+            self.facility(posting.facility) if posting.facility not in {"", place} else "",
             self.revenue(posting.revenue_account, day) if posting.revenue_account else "",
             posting.revenue_owner,
             self.method(posting.method) if posting.method else "",
@@ -83,13 +83,14 @@ class Spoken:
 
     def about(self, voucher: Voucher) -> str:
         """Return what a voucher is about in a few words."""
-        draft = voucher.draft
-        place = draft.origin.split(":")[-1 if draft.origin.count(":") == 1 else 2]
-        if draft.words:
-            return draft.words
-        if draft.origin.split(":")[0] in {"deposit", "manual"}:
-            return ""
-        return self.facility(place)
+        place = place_of(voucher)
+        return voucher.draft.words or (self.facility(place) if place else "")
+
+
+def place_of(voucher: Voucher) -> str:
+    """Return the facility or provider that a voucher is of; "" for deposits and vouchers by hand."""
+    kind, _, rest = voucher.draft.origin.partition(":")
+    return "" if kind in {"deposit", "manual"} else rest.split(":")[1]
 
 
 async def spoken_to(wiring: Wiring, request: Request) -> Spoken:
@@ -130,7 +131,7 @@ def row_of(voucher: Voucher, reversed_by: int | None, spoken: Spoken) -> dict[st
                 "side": each.side,
                 "account": spoken.account(each.account),
                 "amount": each.amount,
-                "detail": spoken.detail(each, draft.business_date),
+                "detail": spoken.detail(each, draft.business_date, place=place_of(voucher)),
             }
             for place, each in enumerate(draft.postings, start=1)
         ],

@@ -37,9 +37,17 @@ async def revenue_accounts(request: Request) -> Response:
     """Show what codes mean, and which are booked without a meaning."""
 
     async def page(wiring: Wiring, principal: Principal) -> Response:
-        return await _page(wiring, request, principal, {}, "")
+        return await _page(wiring, request, principal, _begun(request.query_params), "")
 
     return await for_reader(request, page, everywhere=True)
+
+
+def _begun(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return a form that is begun for a code: one that names five levels means them, most likely."""
+    code = asked.get("code", "")[:CODE_LENGTH_MAX]
+    levels = code.split("・")
+    said = dict(zip(LEVELS, levels, strict=True)) if len(levels) == len(LEVELS) else {}
+    return said | {name: value for name in ("code", "valid_from") if (value := asked.get(name, "")[:CODE_LENGTH_MAX])}
 
 
 async def _page(
