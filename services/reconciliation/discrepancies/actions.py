@@ -126,7 +126,12 @@ def _event(tx: Transaction, discrepancy_id: UUID, version: int, fact: Fact, at: 
 
 
 async def open_ones(
-    tx: Transaction, facilities: Sequence[str] | None, *, at: datetime, grace: timedelta, days: tuple[date, date]
+    tx: Transaction,
+    facilities: Sequence[str] | None,
+    *,
+    at: datetime,
+    grace: timedelta,
+    days: tuple[date, date] | None = None,
 ) -> list[Discrepancy]:
     """Return what does not agree and nobody has explained, oldest first, the pending ones included.
 

@@ -204,10 +204,10 @@ async def choices(tx: Transaction, facilities: Sequence[str] | None, state: Stat
 
 
 async def open_ones(
-    tx: Transaction, facilities: Sequence[str] | None, *, days: tuple[date, date], limit: int
+    tx: Transaction, facilities: Sequence[str] | None, *, days: tuple[date, date] | None, limit: int
 ) -> list[Discrepancy]:
-    """Return what is open on the days from the first to the last, oldest first, at most `limit`."""
-    first, last = days
+    """Return what is open on the days from the first to the last (None: all), oldest first, at most `limit`."""
+    first, last = days or (None, None)
     said, given = _conditions(Wish(first_day=first, last_day=last))
     rows = await tx.execute(
         f"SELECT {COLUMNS} FROM discrepancies WHERE {said} ORDER BY day, id LIMIT :limit",
