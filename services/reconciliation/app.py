@@ -19,6 +19,7 @@ from reconciliation.closing import pages as closing_pages
 from reconciliation.closing import routes as closing_routes
 from reconciliation.days import pages as day_pages
 from reconciliation.days import routes as day_routes
+from reconciliation.deposits import pages as deposit_pages
 from reconciliation.deposits import routes as deposit_routes
 from reconciliation.discrepancies import pages as discrepancy_pages
 from reconciliation.discrepancies import routes as discrepancy_routes
@@ -28,6 +29,7 @@ from reconciliation.exports import routes as export_routes
 from reconciliation.journal import hand_pages
 from reconciliation.journal import pages as journal_pages
 from reconciliation.journal import routes as journal_routes
+from reconciliation.lines import pages as line_pages
 from reconciliation.mappings import pages as mapping_pages
 from reconciliation.mappings import routes as mapping_routes
 from reconciliation.matching import routes as matching_routes
@@ -93,7 +95,9 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(day_pages.router)
     app.include_router(discrepancy_pages.router)
     app.include_router(closing_pages.router)
+    app.include_router(deposit_pages.router)
     app.include_router(mapping_pages.router)
+    app.include_router(line_pages.router)
     app.include_router(statement_pages.router)
     app.include_router(report_pages.router)
     app.include_router(export_pages.router)

@@ -10,10 +10,12 @@ from reconciliation.board import pages as board_pages
 from reconciliation.closing.display import STATES as CLOSING_STATES
 from reconciliation.closing.missing import EXPLANATIONS as MISSING
 from reconciliation.days.wording import FACTS, METHODS
+from reconciliation.deposits import pages as desk
 from reconciliation.discrepancies import wording
 from reconciliation.drops import actions as drops
 from reconciliation.journal.verifying import FAULTS
 from reconciliation.journal.wording import RULE_WORDS
+from reconciliation.lines import pages as line_pages
 from reconciliation.mappings import wording as mapping_words
 from reconciliation.records import wording as record_words
 from reconciliation.reports import periods
@@ -51,6 +53,9 @@ def said_in_python():
     yield from (counted_cash.MONTH_WORDS, counted_cash.FACILITY_WORDS, counted_cash.NUMBER_WORDS)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
     yield from mapping_words.words()
+    yield from (
+        word for table in (desk.REASON_WORDS, desk.RULE_WORDS, desk.DONE, line_pages.RULES) for word in table.values()
+    )
     yield from (*drops.NOTES, *statement_pages.SENDERS.values())
     yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)
     yield from (*zengin_records.EXPECTATIONS, *tabular.EXPECTATIONS, *workbook.PROBLEMS, tables.AN_EMPTY_FILE)

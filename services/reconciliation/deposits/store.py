@@ -178,6 +178,16 @@ async def find_match(tx: Transaction, match_id: UUID) -> Match | None:
     return None if row is None else _match(row)
 
 
+async def latest_matches(tx: Transaction, *, limit: int) -> list[Match]:
+    """Return the newest matches that stand, the newest first."""
+    which = (
+        "coalesce(group_id, bank_line_id) IN (SELECT coalesce(group_id, bank_line_id) FROM deposit_legs "
+        "WHERE stands GROUP BY 1 ORDER BY max(accepted_at) DESC, 1 LIMIT :limit)"
+    )
+    rows = await tx.execute(_MATCH.format(which=which), limit=limit)
+    return sorted((_match(row) for row in rows), key=lambda each: (each.accepted_at, each.id), reverse=True)
+
+
 async def matches_of_payouts(tx: Transaction, payouts: Iterable[UUID]) -> list[Match]:
     """Return the matches that stand and have one of some payouts."""
     which = (
