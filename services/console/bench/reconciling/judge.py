@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -159,6 +160,24 @@ def judge(
     }.items():
         _take(world, database, table, query, columns, scratch)
     return Verdict(_matches(world), _deposits(world, stage), _kinds(world, stage), (*_sums(world), *_payouts(world)))
+
+
+def digest(world: duckdb.DuckDBPyConnection) -> str:
+    """Return a digest of all that the last judgement looked at: the same books, the same digest.
+
+    It names lines by file and record and claims by their own ids, so that two databases can be compared.
+    """
+    found = []
+    for table, left_out in (("found_legs", "group_id"), ("found_deposits", "group_id"), ("found_items", ""),
+                            ("found_payouts", "")):  # fmt: skip
+        rows = f"SELECT * EXCLUDE ({left_out}) FROM {table}" if left_out else f"SELECT * FROM {table}"
+        found.append(
+            world.execute(
+                "SELECT count(*), coalesce(bit_xor(md5_number_lower(CAST(r AS VARCHAR))), 0), "
+                f"coalesce(bit_xor(md5_number_upper(CAST(r AS VARCHAR))), 0) FROM ({rows}) AS r"
+            ).fetchone()
+        )
+    return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
 def _take(

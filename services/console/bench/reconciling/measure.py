@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
 import httpx
 import psycopg
 
 from console.bench.place import BenchPlace
 from console.bench.reconciling import agreements, banking, books, memory, papers, settling, world
-from console.bench.reconciling.judge import Verdict, judge
+from console.bench.reconciling.deciding import to_accept
+from console.bench.reconciling.judge import Verdict, digest, judge
 from console.bench.reconciling.plan import Plan
 from console.installation import CannotStartError
 
@@ -42,7 +44,11 @@ async def reconcile(place: BenchPlace) -> list[Result]:
         books.put_claims(made, database, scratch=scratch)
         claiming = time.perf_counter() - started
         ran = await _run(place, database, sent)
-        verdict = judge(made, database, scratch=scratch)
+        alone = judge(made, database, scratch=scratch)
+        found = digest(made)
+        listing = await _until_listed(database)
+        accepted = await _decide(place, made)
+        after = judge(made, database, scratch=scratch, stage="accepted")
         floor = _floor(database, scratch)
     shutil.rmtree(scratch)
     return [
@@ -57,12 +63,15 @@ async def reconcile(place: BenchPlace) -> list[Result]:
             "ingest_seconds": ran["ingest"],
             "ingest_to_commit_seconds": ran["total"],
             "with_claims_seconds": claiming + ran["total"],
+            "cpu_seconds": ran["cpu"],
+            "listed_seconds_after": listing,
             "peak_mb": ran["peaks"],
             "peak_postgres_mb": ran["postgres"],
             "floor_seconds": floor,
             "times_the_floor": (claiming + ran["total"]) / floor,
         },
-        {"name": "reconcile_verdict", **_said(verdict)},
+        {"name": "reconcile_alone", "digest": found, **_said(alone)},
+        {"name": "reconcile_accepted", "accepted": accepted, **_said(after)},
     ]
 
 
@@ -75,6 +84,8 @@ async def _run(place: BenchPlace, database: psycopg.Connection[Any], sent: Seque
     async with httpx.AsyncClient(base_url=place.running.url("reconciliation"), headers=headers, timeout=600) as client:
         for path, wanted in agreements.wanted().items():
             _expect(await client.put(path, json=wanted))
+        watched = [*ours.values(), place.postgres_pid()]
+        spent = sum(memory.cpu_seconds(pid) for pid in watched)
         started = time.perf_counter()
         answers: list[dict[str, Any]] = []
         postgres = place.postgres_pid()
@@ -87,11 +98,13 @@ async def _run(place: BenchPlace, database: psycopg.Connection[Any], sent: Seque
             ingest = time.perf_counter() - started
             await _until_done(database, len(answers))
             total = time.perf_counter() - started
+            spent = sum(memory.cpu_seconds(pid) for pid in watched) - spent
     return {
         "answers": answers,
         "bytes": sum(each.path.stat().st_size for each in sent),
         "ingest": ingest,
         "total": total,
+        "cpu": spent,
         "peaks": {name: round(memory.peak_bytes(pid) / MIB) for name, pid in ours.items()},
         "postgres": watch.peak_bytes / MIB,
     }
@@ -137,22 +150,52 @@ async def _until_done(database: psycopg.Connection[Any], files: int) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def _until_listed(database: psycopg.Connection[Any]) -> float:
+    """Wait until everything open is on people's work list; return how long that took after the last commit."""
+    query = (
+        "SELECT (SELECT count(*) FROM open_items), (SELECT count(*) FROM open_items AS o JOIN discrepancies AS d "
+        "USING (kind, subject, amount) WHERE d.state = 'open')"
+    )
+    started = time.perf_counter()
+    while time.perf_counter() - started < FINISH_SECONDS_MAX:
+        left, listed = database.execute(query).fetchone() or (0, 0)
+        if left == listed:
+            return time.perf_counter() - started
+        await asyncio.sleep(1)
+    raise CannotStartError(f"Only {listed} of {left} open items became discrepancies.")
+
+
+async def _decide(place: BenchPlace, made: duckdb.DuckDBPyConnection) -> int:
+    """Accept what a person would; return how many suggestions."""
+    headers = {"Authorization": f"Bearer {place.token('accounting')}"}
+    accepted, cursor = 0, ""
+    suggested: list[dict[str, Any]] = []
+    async with httpx.AsyncClient(base_url=place.running.url("reconciliation"), headers=headers, timeout=600) as client:
+        while True:
+            told = {"limit": "200"} | ({"cursor": cursor} if cursor else {})
+            page = _expect(await client.get("/v1/deposit-suggestions", params=told))
+            suggested += page["items"]
+            cursor = page["next_cursor"] or ""
+            if not cursor:
+                break
+        for each in to_accept(made, suggested):
+            path = f"/v1/deposit-suggestions/{each}/accept"
+            _expect(await client.post(path, headers={"Idempotency-Key": f"bench-{each}"}))
+            accepted += 1
+    return accepted
+
+
 def _floor(database: psycopg.Connection[Any], scratch: Path) -> float:
     """Return how long PostgreSQL alone takes for the same: COPY of claims and lines with their keys, one hash join."""
-    columns = {
-        "claims": "id, kind, method, attempt_id, charge_id, order_id, facility, amount, business_date",
-        "settlement_lines": "id, file_id, record, provider, kind, word, attempt_id, reference, key, gross, fee, tax, "
-        "net, payout, arrives_on, occurred_on",
-    }
-    for table, names in columns.items():
-        books.copy_out(database, f"SELECT {names} FROM {table} ORDER BY id", scratch / f"{table}.csv")
+    tables = ("claims", "settlement_lines")
+    for table in tables:
+        books.copy_out(database, f"SELECT * FROM {table} ORDER BY id", scratch / f"{table}.csv")
         database.execute(f"CREATE SCHEMA IF NOT EXISTS floor; CREATE TABLE floor.{table} (LIKE public.{table})")
         database.execute(f"ALTER TABLE floor.{table} ADD PRIMARY KEY (id)")
     started = time.perf_counter()
     with database.transaction():
-        for table, names in columns.items():
-            copy = f"COPY floor.{table} ({names}) FROM STDIN (FORMAT csv, HEADER)"
-            books.copy_in(database, copy, scratch / f"{table}.csv")
+        for table in tables:
+            books.copy_in(database, f"COPY floor.{table} FROM STDIN (FORMAT csv, HEADER)", scratch / f"{table}.csv")
         database.execute("SET LOCAL work_mem = '128MB'")
         database.execute(
             "CREATE TABLE floor.legs AS SELECT l.id AS line_id, c.id AS claim_id, l.gross - c.amount AS difference "

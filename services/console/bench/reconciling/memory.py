@@ -1,7 +1,8 @@
-"""How much memory processes took at most: our own by the kernel's mark, PostgreSQL's by looking now and then."""
+"""What processes took of the machine: memory at most, and time of its processors."""
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Final, Self
@@ -43,6 +44,19 @@ def peak_bytes(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * KIB
     return 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return how much time of processors a process and its children, those that ended too, took so far."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    spent = 0.0
+    for each in (pid, *children_of(pid)):
+        try:
+            said = (_PROC / str(each) / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        spent += sum(int(number) for number in said[11 : 15 if each == pid else 13]) / ticks
+    return spent
 
 
 def _share_bytes(pid: int) -> int:
