@@ -123,10 +123,12 @@ WITH charged AS (
     JOIN line_terms AS t ON t.provider = l.provider AND t.day = l.occurred_on AND t.brand = l.brand AND t.method = ''
     WHERE l.occurred_on = ANY(CAST(:days AS date[])) AND l.kind <> 'payout'
 ), matched AS (
-    SELECT line_id, claim_id FROM match_legs WHERE stands AND group_id IS NULL
+    SELECT l.id AS line_id, m.claim_id FROM charged AS l JOIN match_legs AS m ON m.line_id = l.id AND m.stands
+    WHERE m.group_id IS NULL
     UNION ALL
-    SELECT a.line_id, b.claim_id FROM match_legs AS a JOIN match_legs AS b USING (group_id)
-    WHERE a.stands AND b.stands AND a.line_id IS NOT NULL AND b.claim_id IS NOT NULL
+    SELECT l.id, b.claim_id FROM charged AS l
+    JOIN match_legs AS a ON a.line_id = l.id AND a.stands AND a.group_id IS NOT NULL
+    JOIN match_legs AS b ON b.group_id = a.group_id AND b.stands AND b.claim_id IS NOT NULL
 ), earned AS (
     SELECT l.id, e.facility, e.revenue_owner, sum(e.amount) AS part
     FROM charged AS l JOIN matched AS m ON m.line_id = l.id JOIN entries AS e ON e.fact_id = m.claim_id

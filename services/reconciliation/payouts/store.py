@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
@@ -82,10 +83,11 @@ async def set_terms(tx: Transaction, terms: Sequence[LineTerms]) -> None:
     )
     rows = [row for each in terms for row in _rows_of(each)]
     if rows:
-        await tx.session.execute(
-            "INSERT INTO line_terms VALUES (:provider, :day, :brand, :method, :contract, :period, :paid, :known_by, "
-            ":rounded, :refunds, :tolerance, :basis_points, :fixed, :rounding, :tax_percent, :tax_rounding)",
-            rows,
+        # All in one statement: a row for each provider and day is some thousand round trips otherwise.
+        await tx.execute(
+            "INSERT INTO line_terms SELECT * FROM jsonb_populate_recordset(CAST(NULL AS line_terms), "
+            "CAST(:rows AS jsonb))",
+            rows=json.dumps(rows, default=str),
         )
 
 

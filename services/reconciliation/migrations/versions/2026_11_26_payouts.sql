@@ -16,7 +16,7 @@ CREATE TRIGGER provider_contracts_append_only BEFORE UPDATE OR DELETE OR TRUNCAT
 ALTER TABLE settlement_lines ADD COLUMN brand text NOT NULL DEFAULT ''; -- of a card, as the provider writes it
 -- Lines lie in the order in which files came, so that these cost next to nothing when a million of them come.
 CREATE INDEX settlement_lines_by_file ON settlement_lines USING brin (file_id) WITH (autosummarize = on);
-CREATE INDEX settlement_lines_by_day ON settlement_lines USING brin (occurred_on) WITH (autosummarize = on);
+CREATE INDEX settlement_lines_by_day ON settlement_lines (occurred_on); -- A file's lines lie by their ids, not by days.
 CREATE INDEX claims_by_attempt ON claims (attempt_id) WHERE attempt_id IS NOT NULL;
 
 -- Which files matching has seen: each is taken once, in the transaction that matches its lines.
