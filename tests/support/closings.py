@@ -7,10 +7,11 @@ from datetime import date, datetime, time, timedelta
 from uuid import uuid4
 
 from kernel.access import Principal, Role
-from kernel.clock import JAPAN, new_id
+from kernel.clock import JAPAN, business_date, new_id
 from reconciliation.closing import actions
 from reconciliation.closing.model import Closing, Period, day_period
 from reconciliation.closing.reading import Look, overview
+from reconciliation.journal.rounds import post_once
 from support.ledger_data import order_story
 
 
@@ -23,6 +24,7 @@ def free_story(day):
 
 async def close(books, period: Period | date, *, by: str = "somebody") -> Closing:
     period = period if isinstance(period, Period) else day_period(period)
+    await post_once(books.wiring, through=business_date(books.clock.now()))
     async with books.wiring.database.transaction("test") as tx:
         return await actions.close(tx, period, by=by, at=books.clock.now(), grace=books.wiring.grace, event_id=new_id())
 

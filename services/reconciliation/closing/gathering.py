@@ -11,11 +11,16 @@ from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.closing import store
 from reconciliation.closing.missing import NONE, Due, Gathered, Reach, Tally, tally_of
-from reconciliation.closing.model import Period, PeriodKind, is_closed, periods_between
+from reconciliation.closing.model import Period, PeriodKind, day_period, is_closed, periods_between
 from reconciliation.days.wording import METHODS
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
 from reconciliation.discrepancies.model import StillExamining
+from reconciliation.journal import sources
+from reconciliation.journal import store as journal
+from reconciliation.journal.actions import DAYS_AT_ONCE
+from reconciliation.journal.model import corrections
+from reconciliation.journal.rules import drafts_of
 from reconciliation.provider_contracts import store as contracts
 from reconciliation.provider_contracts.model import Terms
 
@@ -48,6 +53,8 @@ async def gather(
         for found in await discrepancies.pending_ones(tx, None, at=at, grace=grace, days=(first, last)):
             if found.day in by_day:
                 arriving[by_day[found.day]] = arriving.get(by_day[found.day], NONE) + tally_of([found.amount])
+    over = [each for each in periods if each.kind == "day" and each.last_day < business_date(at)]
+    unbooked = await _unbooked(tx, [each for each in over if each not in open_ and each not in arriving])
     # Of a month that has not begun nothing can be missing but that.
     months = [each for each in periods if each.kind == "month" and each.first_day <= business_date(at)]
     terms = await contracts.terms(tx) if months else {}
@@ -58,12 +65,25 @@ async def gather(
             begins,
             arriving=arriving.get(each, NONE),
             discrepancies=open_.get(each, NONE),
+            unbooked=unbooked.get(each, NONE),
             open_parts=_open_parts(each, begins, closed),
             reaches=reaches.get(each, ()),
             payouts=payouts.get(each, ()),
         )
         for each in periods
     }
+
+
+async def _unbooked(tx: Transaction, days: Sequence[Period]) -> dict[Period, Tally]:
+    """Return what the journal lacks of days that agree: it books what it is told, and once more what has changed."""
+    found: dict[Period, Tally] = {}
+    for start in range(0, len(days), DAYS_AT_ONCE):
+        some = [each.first_day for each in days[start : start + DAYS_AT_ONCE]]
+        said = drafts_of(await sources.of_days(tx, some))
+        for each in corrections(said, await journal.standing_of_days(tx, some)):
+            day = day_period(each.draft.business_date)
+            found[day] = found.get(day, NONE) + Tally(1, each.draft.amount)
+    return found
 
 
 _PARTS: Final[dict[PeriodKind, PeriodKind]] = {"month": "day", "year": "month"}

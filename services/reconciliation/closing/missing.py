@@ -17,6 +17,7 @@ MissingKind = Literal[
     "no_books",
     "arriving",
     "discrepancies",
+    "unbooked",
     "days_open",
     "months_open",
     "statements",
@@ -46,6 +47,10 @@ EXPLANATIONS: Final[dict[MissingKind, tuple[str, str]]] = {
         "Things that do not agree and nobody has explained: {count} ({amount}).",
         "Settle each of them, or write down what it is.",
     ),
+    "unbooked": (
+        "Vouchers that the journal has still to book: {count} ({amount}).",
+        "The journal follows within minutes. If it does not, ask whoever runs the system.",
+    ),
     "days_open": (
         "Days that are not closed yet: {count}. The first is {day}.",
         "Look at what that day is missing.",
@@ -64,7 +69,9 @@ EXPLANATIONS: Final[dict[MissingKind, tuple[str, str]]] = {
     ),
 }
 # Time or the next file brings these; whatever else is missing, somebody has to do something about it.
-COME_BY_THEMSELVES: Final = frozenset({"not_over", "settlement_period", "arriving", "days_open", "months_open"})
+COME_BY_THEMSELVES: Final = frozenset(
+    {"not_over", "settlement_period", "arriving", "unbooked", "days_open", "months_open"}
+)
 SETTLEMENT_ENDS: Final = (6, 1)  # the day after 出納閉鎖 (地方自治法235条の5), from which on a fiscal year closes
 
 
@@ -126,14 +133,16 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What is known about a period, to judge it by. `open_parts`: first days of its days or months that are open.
+    """What is known about a period, to judge it by.
 
-    `begins`: the first day of the books, None where there are none yet. `payouts`: due in the period and not come.
+    `begins`: the first day of the books, None where there are none yet. `unbooked`: vouchers of a day that the journal
+    lacks. `open_parts`: first days of its days or months that are open. `payouts`: due in the period and not come.
     """
 
     begins: date | None
     arriving: Tally = NONE
     discrepancies: Tally = NONE
+    unbooked: Tally = NONE
     open_parts: tuple[date, ...] = ()
     reaches: tuple[Reach, ...] = ()
     payouts: tuple[Due, ...] = ()
@@ -185,6 +194,8 @@ def _missing(period: Period, known: Gathered, today: date) -> Iterator[Missing]:
         yield Missing(
             "discrepancies", known.discrepancies.count, known.discrepancies.amount, _page_of_what_differs(period)
         )
+    if known.unbooked:
+        yield Missing("unbooked", known.unbooked.count, known.unbooked.amount, "")
     if known.open_parts:
         part: MissingKind = "months_open" if period.kind == "year" else "days_open"
         first = min(known.open_parts)

@@ -25,6 +25,7 @@ from reconciliation.closing.routes import look_of, person
 from reconciliation.closing.wording import explain
 from reconciliation.days.names import name_of
 from reconciliation.days.wording import method_name
+from reconciliation.journal.rounds import post_once
 from reconciliation.staff.desk import SEE_OTHER, for_reader
 from reconciliation.wiring import Wiring, scope_of
 
@@ -121,14 +122,19 @@ def _keeps_books(principal: Principal) -> bool:
 Deed = Callable[[Wiring, Transaction, Principal], Awaitable[object]]
 
 
-async def _do(request: Request, deed: Deed, back: str) -> Response:
-    """Let a bookkeeper of all facilities do something, and go back to a page."""
+async def _do(request: Request, deed: Deed, back: str, *, closes: bool = False) -> Response:
+    """Let a bookkeeper of all facilities do something, and go back to a page.
+
+    `closes`: before it the journal books what is new, so that whoever closes need not wait for its next round.
+    """
 
     async def page(wiring: Wiring, _reader: Principal) -> Response:
         SignIn.require_own_page(request)
         principal = wiring.bookkeeper(request)
         if scope_of(principal) is not None:
             raise Forbidden
+        if closes:
+            await post_once(wiring, through=business_date(wiring.clock.now()))
         async with wiring.database.transaction(correlation_id.get()) as tx:
             await deed(wiring, tx, principal)
         return RedirectResponse(back, status_code=SEE_OTHER)
@@ -148,7 +154,7 @@ def _closer(period: Period) -> Deed:
 @router.post("/days/{day}/close")
 async def close_day(request: Request, day: date) -> Response:
     """Close a day from its page."""
-    return await _do(request, _closer(day_period(day)), f"/?day={day}")
+    return await _do(request, _closer(day_period(day)), f"/?day={day}", closes=True)
 
 
 @router.post("/closings/{kind}/{first_day}/close")
@@ -158,7 +164,7 @@ async def close_period(request: Request, kind: PeriodKind, first_day: date) -> R
     async def deed(wiring: Wiring, tx: Transaction, principal: Principal) -> object:
         return await _closer(period_of(kind, first_day))(wiring, tx, principal)
 
-    return await _do(request, deed, f"/closings/{kind}/{first_day}")
+    return await _do(request, deed, f"/closings/{kind}/{first_day}", closes=True)
 
 
 @router.post("/closings/{kind}/{first_day}/reopenings")

@@ -17,6 +17,7 @@ from reconciliation.closing.gathering import books_begin, gather
 from reconciliation.closing.missing import closes_from, missing_of
 from reconciliation.closing.model import BY_ITSELF, Period, PeriodKind, is_closed, periods_between
 from reconciliation.closing.reading import held_until
+from reconciliation.journal.rounds import post_once
 from reconciliation.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ async def keep_closing(wiring: Wiring, stop: asyncio.Event) -> None:
 
 async def close_what_agrees(wiring: Wiring) -> int:
     """Close every period that may be closed by now, each in its own transaction; return how many were."""
+    await post_once(wiring, through=business_date(wiring.clock.now()))
     count = 0
     for kind in KINDS:  # A month that its last day completes closes in the same round.
         async with wiring.database.transaction("closing") as tx:

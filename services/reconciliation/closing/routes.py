@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kernel import idempotency
 from kernel.access import Principal
-from kernel.clock import new_id
+from kernel.clock import business_date, new_id
 from kernel.refusals import Forbidden
 from kernel.rows import Transaction
 from kernel.settings import Environment
@@ -25,6 +25,7 @@ from reconciliation.closing.wording import explain
 from reconciliation.days.model import require_range
 from reconciliation.days.routes import TotalsOut, totals_out
 from reconciliation.discrepancies.routes import Explanation
+from reconciliation.journal.rounds import post_once
 from reconciliation.wiring import Wiring, scope_of, wiring_of
 
 router = APIRouter(tags=["closing"])
@@ -221,8 +222,16 @@ async def close_day(
     request: Request, day: date, idempotency_key: Annotated[str | None, Header()] = None
 ) -> dict[str, Any]:
     """Close a day: refused while something does not agree."""
+    await _journal(request)
     closer = _closer(request, day_period(day), _day_closing)
     return await _once(request, idempotency_key, "close", day.isoformat(), closer)
+
+
+async def _journal(request: Request) -> None:
+    """Let the journal book what is new, so that whoever closes need not wait for its next round."""
+    wiring = wiring_of(request)
+    wiring.bookkeeper(request)
+    await post_once(wiring, through=business_date(wiring.clock.now()))
 
 
 def _day_closing(closing: Closing) -> ClosingOut:
@@ -242,7 +251,9 @@ async def close_period(
     request: Request, kind: PeriodKind, first_day: date, idempotency_key: Annotated[str | None, Header()] = None
 ) -> dict[str, Any]:
     """Close a day, month or fiscal year: refused while something is missing."""
-    closer = _closer(request, period_of(kind, first_day), _closing)
+    period = period_of(kind, first_day)
+    await _journal(request)
+    closer = _closer(request, period, _closing)
     return await _once(request, idempotency_key, "close-period", f"{kind}\n{first_day}", closer)
 
 

@@ -6,14 +6,14 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from kernel.clock import JAPAN
+from kernel.clock import JAPAN, new_id
 from kernel.refusals import Conflict
 from reconciliation.closing import actions, store
-from reconciliation.closing.model import BY_ITSELF, day_period, month_period, year_period
+from reconciliation.closing.model import BY_ITSELF, PeriodIncomplete, day_period, month_period, year_period
 from reconciliation.closing.rounds import close_what_agrees
 from reconciliation.days import store as figures
 from reconciliation.days.figures import NOTHING, totals_of
-from reconciliation.discrepancies import actions as discrepancies
+from reconciliation.discrepancies import listing
 from support.closings import close, free_story, match_everything, owe_payout, standing, tell_until
 from support.ledger_data import order_story
 
@@ -54,7 +54,7 @@ async def test_a_day_closes_by_itself_if_and_only_if_nothing_of_it_is_missing(bo
     await close_what_agrees(books.wiring)
     over = {FIRST + timedelta(days=number) for number in range(28)}
     async with books.wiring.database.transaction("test") as tx:
-        found = await discrepancies.open_ones(tx, None, at=books.clock.now(), grace=books.wiring.grace)
+        found = await listing.open_ones(tx, None, days=(FIRST, LAST), limit=99)
     assert {each.day for each in found} == bad
     assert set(await closed(books)) == over - bad
 
@@ -116,6 +116,35 @@ async def test_an_order_that_still_arrives_keeps_its_day_open(books):
         await close(books, LAST)
     in_the_morning(books, date(2026, 11, 1))
     assert [each.kind for each in (await standing(books, "day", LAST, LAST))[0].missing] == ["discrepancies"]
+
+
+async def test_a_day_that_the_journal_has_not_booked_does_not_close(books):
+    await books.take(story(random.Random(1), LAST, "kept"))
+    in_the_morning(books, date(2026, 11, 1))
+    [seen] = await standing(books, "day", LAST, LAST)
+    assert (seen.state, [each.kind for each in seen.missing]) == ("waiting", ["unbooked"])
+    assert seen.missing[0].amount > seen.now.sold  # sold and received are booked, each for itself
+    async with books.wiring.database.transaction("test") as tx:
+        with pytest.raises(PeriodIncomplete):
+            await actions.close(
+                tx, day_period(LAST), by="x", at=books.clock.at, grace=books.wiring.grace, event_id=new_id()
+            )
+    await close_what_agrees(books.wiring)
+    async with books.wiring.database.transaction("test") as tx:
+        booked = (await tx.execute("SELECT DISTINCT booked_on FROM vouchers")).scalars()
+        assert list(booked) == [LAST]
+
+
+async def test_what_comes_after_a_closing_is_booked_on_the_first_open_day_as_of_the_closed_one(books):
+    await books.take(story(random.Random(1), LAST, "kept"))
+    in_the_morning(books, date(2026, 11, 1))
+    await close_what_agrees(books.wiring)
+    await books.take(story(random.Random(2), LAST, "kept"))
+    await close_what_agrees(books.wiring)
+    async with books.wiring.database.transaction("test") as tx:
+        rows = await tx.execute("SELECT booked_on, business_date FROM vouchers GROUP BY 1, 2 ORDER BY 1")
+        booked = [tuple(each) for each in rows]
+    assert booked == [(LAST, LAST), (date(2026, 11, 1), LAST)]
 
 
 async def a_month_that_agrees(books):

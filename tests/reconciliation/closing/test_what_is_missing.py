@@ -27,6 +27,7 @@ def judged(draw):
         draw(st.one_of(st.none(), st.just(period.first_day), st.just(period.last_day + timedelta(days=1)))),
         arriving=draw(TALLIES),
         discrepancies=draw(TALLIES),
+        unbooked=draw(TALLIES),
         open_parts=tuple(draw(st.lists(st.sampled_from([period.first_day, period.last_day]), max_size=2))),
         reaches=tuple(draw(st.lists(reaches(period), max_size=2))),
         payouts=tuple(
@@ -49,7 +50,7 @@ def test_nothing_is_missing_if_and_only_if_everything_holds(given_):
     holds = (
         at.date() >= closes_from(period, time(0)).date()
         and (period.kind == "day" or known.begins == period.first_day)
-        and known.arriving == known.discrepancies == NONE
+        and known.arriving == known.discrepancies == known.unbooked == NONE
         and not known.open_parts
         and not known.payouts
         and told
