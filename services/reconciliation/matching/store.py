@@ -155,6 +155,8 @@ async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, da
         days=[each[1] for each in days_late],
         late=[each[2] for each in days_late],
     )
+    await tx.execute("ALTER TABLE provider_days ADD PRIMARY KEY (provider, day)")
+    await tx.execute("ANALYZE provider_days")
     made = await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {_NEW_LINES} UNION ALL {_OPEN_LINES}")
     await tx.execute("ANALYZE candidates")  # Of a table that nobody looked at, any plan may be made: some take hours.
     many = made.rowcount >= LINES_OF_MOST_CLAIMS
@@ -167,6 +169,8 @@ async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, da
         "WHERE NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
     )
     await tx.execute(f"CREATE TEMPORARY TABLE left_claims ON COMMIT DROP AS {_CLAIMS.format(lines='left_lines')}")
+    for table in ("left_lines", "left_claims"):
+        await tx.execute(f"ANALYZE {table}")
     for statement in (
         _pairs("same_payment_other_kind", "came", "left_lines", "SELECT * FROM left_claims"),
         _IN_SUM,

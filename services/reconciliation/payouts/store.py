@@ -79,7 +79,9 @@ async def set_terms(tx: Transaction, terms: Sequence[LineTerms]) -> None:
     await tx.execute(
         "CREATE TEMPORARY TABLE line_terms (provider text, day date, brand text, method text, contract text, "
         "period text, paid text, known_by text, rounded text, refunds text, tolerance integer, basis_points bigint, "
-        "fixed bigint, rounding text, tax_percent bigint, tax_rounding text) ON COMMIT DROP"
+        "fixed bigint, rounding text, tax_percent bigint, tax_rounding text, "
+        # Whatever the planner thinks of a table that is new, it never looks through all of it for each line.
+        "PRIMARY KEY (provider, day, brand, method)) ON COMMIT DROP"
     )
     rows = [row for each in terms for row in _rows_of(each)]
     if rows:
@@ -89,6 +91,7 @@ async def set_terms(tx: Transaction, terms: Sequence[LineTerms]) -> None:
             "CAST(:rows AS jsonb))",
             rows=json.dumps(rows, default=str),
         )
+    await tx.execute("ANALYZE line_terms")
 
 
 def _rows_of(each: LineTerms) -> Iterable[dict[str, Any]]:
