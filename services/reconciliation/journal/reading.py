@@ -13,6 +13,7 @@ from reconciliation.journal.model import ACCOUNTS, AccountCode, Voucher
 from reconciliation.journal.store import SELECT, voucher_of
 
 LIMIT_MAX: Final = 200
+VOUCHERS_MAX: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,17 @@ async def newest_first(tx: Transaction, search: Search, *, after: tuple[date, in
 async def by_number(tx: Transaction, search: Search, *, after: int, limit: int) -> list[Voucher]:
     """Return vouchers by number, after one of them."""
     rows = await tx.execute(_BY_NUMBER, **_wanted(search), number=after, limit=limit)
+    return [voucher_of(row) for row in rows]
+
+
+async def of_days(tx: Transaction, *, first: date, last: date) -> list[Voucher]:
+    """Return every voucher of some days of the books, by number."""
+    rows = await tx.execute(
+        f"{SELECT} WHERE v.booked_on BETWEEN :first AND :last ORDER BY v.number LIMIT :limit",
+        first=first,
+        last=last,
+        limit=VOUCHERS_MAX,
+    )
     return [voucher_of(row) for row in rows]
 
 
