@@ -163,6 +163,8 @@ def _shown(each: Record, wiring: Wiring, tag: str, known: Names) -> dict[str, An
         what, link, reference = title_of(each.what, tag), f"/exports/{int(each.key)}", each.reference[:12] + "…"
     else:
         what = words(tables.get(each.kind, {}).get(each.what, each.what))
+    if each.kind == "voucher":
+        link = f"/journal/{int(each.key)}"
     if each.kind == "entry":
         link, reference = f"/orders/{each.order_id}", known.method(each.reference)
     return {

@@ -1,5 +1,6 @@
 """Records are found by days, amounts and counterparty, any two together, in pages, and only by whom they concern."""
 
+import re
 from datetime import date
 from uuid import UUID, uuid5
 
@@ -125,3 +126,13 @@ async def test_the_page_takes_amounts_as_people_write_them(found, example, web):
         assert "ch_1" in answer.text
     wrong = await web.get("/search?min=much", headers=token)
     assert (wrong.status_code, "入力してください" in wrong.text) == (422, True)
+
+
+async def test_a_voucher_and_a_payout_are_opened_where_they_are_found(found, example, web):
+    token = example.token(Role.ACCOUNTING)
+    page = (await web.get("/search?from=2026-11-21&to=2026-11-21&kind=voucher", headers=token)).text
+    voucher = re.search(r'href="(/journal/\d+)"', page).group(1)
+    assert (await web.get(voucher, headers=token)).status_code == 200
+    page = (await web.get("/reports/provider_payouts?from=2026-11-01&to=2026-11-30", headers=token)).text
+    payout = re.search(r'href="(/payouts/[0-9a-f-]{36})"', page).group(1)
+    assert (await web.get(payout, headers=token)).status_code == 200

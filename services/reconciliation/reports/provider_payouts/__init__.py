@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
-from urllib.parse import urlencode
+from uuid import UUID
 
 from kernel.money import Yen
 from kernel.rows import Transaction
@@ -83,7 +83,8 @@ WITH shown AS MATERIALIZED (
     SELECT legs.match_id, sum(p.net) AS net, (array_agg(p.id ORDER BY p.arrives_on, p.provider, p.key))[1] AS first_one
     FROM legs JOIN payouts AS p ON p.id = legs.payout_id GROUP BY legs.match_id
 )
-SELECT p.provider, p.key, p.arrives_on, p.first_day, p.last_day, p.lines, coalesce(made.unmatched, 0) AS unmatched,
+SELECT p.id, p.provider, p.key, p.arrives_on, p.first_day, p.last_day, p.lines,
+    coalesce(made.unmatched, 0) AS unmatched,
     CAST(coalesce(made.claimed, 0) AS bigint) AS claimed, p.gross, p.fee, p.tax, p.transfer_fee, p.net,
     CAST(p.net + CASE WHEN due.first_one = p.id THEN came.amount - due.net ELSE 0 END AS bigint) AS deposit,
     came.day AS came_on
@@ -97,6 +98,7 @@ ORDER BY p.arrives_on, p.provider, p.key
 class ProviderPayout:
     """One payout beside what our bank received for it; `deposit` and `came_on` are None where nothing came."""
 
+    id: UUID
     provider: str
     key: str
     arrives_on: date
@@ -174,7 +176,7 @@ def document(found: Sequence[ProviderPayout], asked: Asked) -> Document:
         asked.period,
         asked.place,
         (
-            Table(title, COLUMNS, rows, tuple(_lines_of(each) for each in found)),
+            Table(title, COLUMNS, rows, tuple(f"/payouts/{each.id}" for each in found)),
             Table(asked.say(Text("提供者別合計", "Sums by provider")), BY_PROVIDER, sums, beside=True),
         ),
         tuple(asked.say(each) for each in NOTES),
@@ -188,17 +190,6 @@ def document(found: Sequence[ProviderPayout], asked: Asked) -> Document:
     )
 
 
-def _lines_of(payout: ProviderPayout) -> str:
-    """Return the address of the page with a payout's lines."""
-    given = {
-        "from": payout.first_day,
-        "to": payout.last_day,
-        "counterparty": payout.provider,
-        "kind": "settlement_line",
-    }
-    return "/search?" + urlencode(given)
-
-
 async def read(tx: Transaction, asked: Asked) -> Document:
     """Read the payouts that are due within the days."""
     rows = (await tx.execute(_PAYOUTS, first=asked.first, last=asked.last, limit=ROWS_MAX + 1)).all()
@@ -208,6 +199,7 @@ async def read(tx: Transaction, asked: Asked) -> Document:
 
 def _payout(row: Any) -> ProviderPayout:
     return ProviderPayout(
+        id=row.id,
         provider=row.provider,
         key=row.key,
         arrives_on=row.arrives_on,
