@@ -59,7 +59,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(drops.watch(wired, stop))
             group.create_task(_every(EXAMINE_SECONDS, lambda: _examine(wired, stop), stop))
             group.create_task(_every(ITEMS_SECONDS_MIN, lambda: _examine_items(wired, stop), stop, rest=ITEMS_REST))
-            group.create_task(_every(COMPACT_SECONDS, lambda: _compact(wired), stop))
+            group.create_task(_every(COMPACT_SECONDS, lambda: _compact(wired, stop), stop))
             group.create_task(keep_posted(wired, stop))
             group.create_task(keep_counting(wired, stop))
     finally:
@@ -84,11 +84,16 @@ async def _examine_items(wired: Wiring, stop: asyncio.Event) -> None:
             done = await discrepancies.examine_items(tx, at=wired.clock.now())
         if done < discrepancies.PORTION_ITEMS_MAX:
             return
+        await _compact(wired, stop)  # each portion counts anew
 
 
-async def _compact(wired: Wiring) -> None:
-    async with wired.database.transaction("examine") as tx:
-        await listing.compact_counts(tx)
+async def _compact(wired: Wiring, stop: asyncio.Event) -> None:
+    """Fold together what the counts of discrepancies are kept as."""
+    while not stop.is_set():
+        async with wired.database.transaction("examine") as tx:
+            done = await listing.compact_counts(tx)
+        if done < listing.COMPACTED_MAX:
+            return
 
 
 async def _every(seconds: float, once: Callable[[], Awaitable[None]], stop: asyncio.Event, *, rest: int = 0) -> None:

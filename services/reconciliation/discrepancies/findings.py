@@ -239,4 +239,5 @@ async def apply_orders(
 async def apply_items(tx: Transaction, *, at: datetime, limit: int) -> tuple[int, list[Move]]:
     """Let at most `limit` of the other discrepancies be what matching leaves open; return how many differed."""
     await tx.execute("SET LOCAL work_mem = '128MB'")
+    await tx.execute("SET LOCAL statement_timeout = '5min'")  # Millions are compared whole.
     return _moves(await tx.execute(_OF_ITEMS, at=at, limit=limit))

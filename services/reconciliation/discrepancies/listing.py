@@ -18,6 +18,7 @@ from reconciliation.discrepancies.store import COLUMNS, VISIBLE, stored
 Sort = Literal["age", "newest", "amount"]
 COUNTED_MAX: Final = 10_000
 OF_ORDER_MAX: Final = 200
+COMPACTED_MAX: Final = 20_000
 AGE_DAYS: Final = (7, 30, 90)  # with how many days each group of ages but the first begins
 # As the partial indexes say it.
 _OPEN: Final = "state IN ('open', 'proposed')"
@@ -244,13 +245,18 @@ def as_found(kept: Stored) -> Discrepancy:
     )
 
 
-async def compact_counts(tx: Transaction) -> None:
-    """Add up the differences that counts are kept as, of which each change leaves one or two."""
-    await tx.execute(
+async def compact_counts(tx: Transaction) -> int:
+    """Add up the differences that counts are kept as, of which each change leaves one or two; return of how many.
+
+    Whoever gets COMPACTED_MAX calls it again, in another transaction.
+    """
+    done = await tx.execute(
         "WITH worn AS (SELECT state, kind, facility, provider, assignee, day FROM discrepancy_counts "
-        "GROUP BY 1, 2, 3, 4, 5, 6 HAVING count(*) > 1 LIMIT 10000), "
+        f"GROUP BY 1, 2, 3, 4, 5, 6 HAVING count(*) > 1 LIMIT {COMPACTED_MAX}), "
         "taken AS (DELETE FROM discrepancy_counts AS c USING worn AS w WHERE (c.state, c.kind, c.facility, c.provider, "
-        "c.assignee, c.day) = (w.state, w.kind, w.facility, w.provider, w.assignee, w.day) RETURNING c.*) "
-        "INSERT INTO discrepancy_counts SELECT state, kind, facility, provider, assignee, day, sum(items), sum(size) "
-        "FROM taken GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(items) <> 0 OR sum(size) <> 0"
+        "c.assignee, c.day) = (w.state, w.kind, w.facility, w.provider, w.assignee, w.day) RETURNING c.*), "
+        "kept AS (INSERT INTO discrepancy_counts SELECT state, kind, facility, provider, assignee, day, sum(items), "
+        "sum(size) FROM taken GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(items) <> 0 OR sum(size) <> 0) "
+        "SELECT count(*) FROM worn"
     )
+    return int(done.scalar_one())

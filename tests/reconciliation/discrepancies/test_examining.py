@@ -1,5 +1,6 @@
 """What does not agree is raised once, follows its amount, vanishes when it agrees, and each step is told and kept."""
 
+import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from kernel.contracts import payments, ticketing
 from kernel.money import Yen
 from kernel.refusals import Conflict
+from reconciliation import work
 from reconciliation.discrepancies import actions, store
 from reconciliation.discrepancies.handling import Reason
 from reconciliation.ledger import actions as ledger
@@ -164,6 +166,31 @@ async def test_many_at_once_are_raised_in_portions(desk, monkeypatch):
         assert await actions.examine_items(tx, at=AT) == 7
     await desk.examine()
     assert len(await told(desk)) == len(await steps(desk)) == 25
+
+
+async def test_the_worker_raises_all_in_portions_and_folds_the_counts(desk, monkeypatch):
+    monkeypatch.setattr(actions, "PORTION_ITEMS_MAX", 5)
+    await desk.items(*({"subject": f"line:{number}"} for number in range(12)))
+    await desk.take(random.Random(1), AT, "short")
+    stop = asyncio.Event()
+    await work._examine(desk.books.wiring, stop)
+    await work._examine_items(desk.books.wiring, stop)
+    await work._compact(desk.books.wiring, stop)
+    assert len(await told(desk)) == 13
+    assert len(await desk.rows("SELECT FROM discrepancy_counts")) == 2
+
+
+async def test_a_fault_does_not_end_the_worker_s_rounds():
+    stop, rounds = asyncio.Event(), []
+
+    async def once():
+        rounds.append(1)
+        if len(rounds) == 1:
+            raise ValueError
+        stop.set()
+
+    await asyncio.wait_for(work._every(0.001, once, stop), 5)
+    assert len(rounds) == 2
 
 
 async def test_a_booking_under_way_while_its_order_is_judged_is_judged_afterwards(desk):
