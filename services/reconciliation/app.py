@@ -24,6 +24,7 @@ from reconciliation.deposits import routes as deposit_routes
 from reconciliation.discrepancies import pages as discrepancy_pages
 from reconciliation.discrepancies import routes as discrepancy_routes
 from reconciliation.discrepancies import work_routes as discrepancy_work_routes
+from reconciliation.export_layouts import routes as export_layout_routes
 from reconciliation.exports import pages as export_pages
 from reconciliation.exports import routes as export_routes
 from reconciliation.journal import hand_pages
@@ -90,6 +91,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(discrepancy_routes.router)
     app.include_router(discrepancy_work_routes.router)
     app.include_router(export_routes.router)
+    app.include_router(export_layout_routes.router)
     app.include_router(record_routes.router)
     app.include_router(staff_pages.router)
     app.include_router(day_pages.router)

@@ -77,3 +77,29 @@ async def test_remittances_are_what_the_journal_says_of_revenue_refunds_and_fees
     expected = -sum(held[code] for code in ("revenue", "refunds", "fees", "fee_tax", "transfer_fees"))
     assert sum(int(row[-1]) for row in rows) == expected
     assert all(int(row[2]) - int(row[3]) - int(row[4]) - int(row[5]) == int(row[6]) for row in rows)
+
+
+async def test_accounting_lays_out_the_columns_for_the_prefecture_and_each_version_stays(example, web, fetch):
+    address, token = "/v1/export-layouts/journal_prefecture", example.token(Role.ACCOUNTING)
+    before = (await fetch("journal_prefecture")).decode("cp932").splitlines()
+    assert before[0].startswith("会計年度,出納整理期間,伝票番号")
+    layout = {
+        "columns": [
+            {"heading": "科目", "value": "section"},
+            {"heading": "区分", "value": "text", "text": "S"},
+            {"heading": "金額", "value": "amount"},
+        ],
+        "accounts": ["revenue"],
+        "encoding": "utf-8-sig",
+        "delimiter": "\t",
+    }
+    first, again = [await web.put(address, json=layout, headers=token) for _ in range(2)]
+    assert (first.status_code, first.json()["version"], again.status_code) == (201, 1, 200)
+    after = (await fetch("journal_prefecture")).decode("utf-8-sig").splitlines()
+    assert after[0] == "科目\t区分\t金額"
+    assert all(line.split("\t")[1] == "S" for line in after[1:])
+    assert [each["version"] for each in (await web.get(address, headers=token)).json()] == [1, 0]
+    wrong = await web.put(address, json=layout | {"columns": []}, headers=token)
+    assert wrong.status_code == 422
+    assert (await web.put(address, json=layout, headers=example.token(Role.AUDITOR))).status_code == 403
+    assert (await web.get("/v1/export-layouts/x", headers=token)).status_code == 404

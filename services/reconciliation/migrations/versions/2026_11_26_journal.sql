@@ -154,3 +154,15 @@ CREATE TABLE journal_verifications (
 );
 CREATE TRIGGER journal_verifications_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal_verifications
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Which column of an export says what, as accounting writes it. A change is a new version.
+CREATE TABLE export_layouts (
+    name    text NOT NULL,
+    version integer NOT NULL CHECK (version > 0),
+    layout  jsonb NOT NULL,
+    made_by text NOT NULL,
+    made_at timestamptz NOT NULL,
+    PRIMARY KEY (name, version)
+);
+CREATE TRIGGER export_layouts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON export_layouts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
