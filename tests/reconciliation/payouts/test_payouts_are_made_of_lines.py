@@ -166,7 +166,7 @@ async def hold(books, made, dice):
 async def test_payouts_are_what_a_plain_reading_of_their_lines_says(books):
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(lines(), max_size=12), st.randoms(use_true_random=False))
     def check(made, dice):
         with pytest.raises(UndoError):
