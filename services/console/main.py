@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--swap", action="store_true", help="put right what differs in the serving ledger, at once")
     replay.add_argument("--keep", action="store_true", help="leave the replayed ledger in the schema 'replay'")
 
+    redeliver = commands.add_parser("redeliver", help="list the events that were put aside, and send them again")
+    redeliver.add_argument("--send", action="store_true", help="send them again; without it they are only listed")
+
     backup = commands.add_parser("backup", help="write databases, secrets and facilities to one archive")
     backup.add_argument("file", help="such as momiji-2026-11-23.tar.gz; must not exist")
 
@@ -131,6 +134,10 @@ def _run(chosen: argparse.Namespace) -> int:
             from console.replaying import replay
 
             return replay(os.environ, swap=chosen.swap, keep=chosen.keep)
+        case "redeliver":
+            from console.redelivering import redeliver
+
+            return redeliver(os.environ, send=chosen.send)
         case "backup":
             from console.backup import backup
 
