@@ -13,7 +13,7 @@ from kernel.web import Language, Pages
 from reconciliation.closing.model import PERIODS, Period
 from reconciliation.closing.reading import Standing, Year
 
-TO_DO_MAX: Final = 40
+TO_DO_MAX: Final = 12  # the calendar above shows all of them
 Mark = Literal["closed", "changed", "ready", "waiting", "blocked", "running", "ahead", "no_books"]
 
 # How a period stands, in a word; gettext messages.
