@@ -37,7 +37,7 @@ async def a_month(books, dice, *, faults):
     bad = set(dice.sample(days, k=faults))
     told = [event for day in days for _ in range(dice.randrange(3)) for event in story(dice, day, dice.choice(GOOD))]
     await books.take([*story(dice, FIRST, "kept"), *told])
-    await books.take([event for day in bad for event in story(dice, day, dice.choice(BAD))])
+    await books.take([event for day in sorted(bad) for event in story(dice, day, dice.choice(BAD))])
     return bad
 
 
@@ -55,7 +55,7 @@ async def test_a_day_closes_by_itself_if_and_only_if_nothing_of_it_is_missing(bo
     over = {FIRST + timedelta(days=number) for number in range(28)}
     async with books.wiring.database.transaction("test") as tx:
         found = await listing.open_ones(tx, None, days=(FIRST, LAST), limit=99)
-    assert {each.day for each in found} == bad
+    assert {each.day for each in found} & over == bad & over
     assert set(await closed(books)) == over - bad
 
 
