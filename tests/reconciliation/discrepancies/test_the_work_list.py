@@ -120,12 +120,12 @@ async def test_a_page_shows_the_row_of_the_file_that_it_rests_on(desk, web, book
         assert said in page
 
 
-@pytest.mark.parametrize("family", ["line", "claim", "payout", "deposit", "order", "day"])
-async def test_a_page_of_any_subject_opens(desk, sees, family):
-    await desk.items({"subject": f"{family}:01939f00-0000-7000-8000-000000000001"})
+async def test_a_page_of_any_subject_opens(desk, sees):
+    families = ("line", "claim", "payout", "deposit", "order", "day")
+    await desk.items(*({"subject": f"{each}:01939f00-0000-7000-8000-000000000001"} for each in families))
     await desk.examine()
-    [row] = await desk.rows("SELECT id FROM discrepancies")
-    assert (await sees(f"{PAGE}/{row.id}")).status_code == 200
+    for row in await desk.rows("SELECT id, subject FROM discrepancies"):
+        assert (await sees(f"{PAGE}/{row.id}")).status_code == 200, row.subject
 
 
 async def test_an_auditor_reads_and_has_nothing_to_press(desk, sees):
@@ -145,12 +145,18 @@ async def test_staff_of_a_facility_see_their_own_only(desk, sees):
     assert (await sees(f"{PAGE}/{found}", role=Role.FACILITY, facilities=("shukkeien",))).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "query", ["cursor=x", "from=yesterday", "amount_min=many", "state=shut", "sort=colour", "changed=<b>", "number=%00"]
-)
-async def test_a_filter_that_cannot_be_read_is_passed_over(desk, sees, query):
+async def test_a_filter_that_cannot_be_read_is_passed_over(desk, sees):
     await raised(desk, 30)
-    assert (await sees(f"{PAGE}?{query}")).status_code == 200
+    for query in (
+        "cursor=x",
+        "from=yesterday",
+        "amount_min=many",
+        "state=shut",
+        "sort=colour",
+        "changed=<b>",
+        "number=%00",
+    ):
+        assert (await sees(f"{PAGE}?{query}")).status_code == 200, query
 
 
 async def test_the_day_page_leads_to_the_discrepancy(desk, sees):
