@@ -39,6 +39,7 @@ class PaymentsSettings(Settings):
     # JSON: the method, "from" and "until" with their offsets (docs/running.md)
     methods_maintenance: tuple[Maintenance, ...] = Field(default=(), max_length=100)
     callers: tuple[str, ...] = ("ticketing",)  # whose charges are opened: names of services and of other systems
+    payout_readers: tuple[str, ...] = ("reconciliation",)  # the services that may ask what providers paid out
     form_action_origins: tuple[str, ...] = ("https://checkout.stripe.com",)
 
     calls_per_second: float = Field(default=100.0, gt=0)  # to one provider, from one process; more wait for their turn

@@ -78,6 +78,27 @@ def test_a_payout_is_the_sum_of_its_balance_transactions(live):
     assert live.client.post("/stripe/advance").json()["payout"] is None
 
 
+def test_payouts_are_listed_by_when_they_were_made(live):
+    payouts = client_of(live).v1.payouts
+    paid(live, 1000)
+    made = live.client.post("/stripe/advance").json()["payout"]
+    at = made["created"]
+    assert [each.id for each in payouts.list(params={"created": {"gte": at}}).data] == [made["id"]]
+    assert payouts.list(params={"created": {"gt": at}}).data == []
+    assert payouts.list(params={"created": {"lt": at}}).data == []
+    with pytest.raises(stripe.InvalidRequestError, match="unknown parameter"):
+        payouts.list(params={"created": {"since": at}})
+
+
+def test_a_payout_arrives_on_a_day_and_is_final_when_its_lines_are(live):
+    payouts = client_of(live).v1.payouts
+    paid(live, 1000)
+    made = live.client.post("/stripe/advance", params={"completed": False}).json()["payout"]
+    assert (made["reconciliation_status"], made["arrival_date"] % 86_400) == ("in_progress", 0)
+    live.client.post("/stripe/advance")
+    assert payouts.retrieve(made["id"]).reconciliation_status == "completed"
+
+
 def test_lists_are_read_page_by_page(live):
     client = client_of(live)
     made = [paid(live).id for _ in range(5)]

@@ -91,6 +91,7 @@ class Counter:
     url: str
     sandbox_url: str
     issuer: Issuer
+    books: Issuer  # reconciliation, which asks for payouts
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=40, trust_env=False))
 
     def token(self, issuer=None):
@@ -188,6 +189,8 @@ def counter(database_url, stream_url, folder, *, sandbox=None, payments=None, wo
     url, sandbox_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}"
     private, public = new_key_pair()
     (folder / "ticketing.pem").write_text(public)
+    private_books, public_books = new_key_pair()
+    (folder / "reconciliation.pem").write_text(public_books)
     settings = PaymentsSettings(
         payments_database_url=database_url,
         stream_database_url=stream_url,
@@ -209,7 +212,9 @@ def counter(database_url, stream_url, folder, *, sandbox=None, payments=None, wo
         | (sandbox or {}),
     )
     with served(create_sandbox(practice), sandbox_port), served(create_app(settings), port):
-        made = Counter(settings, url, sandbox_url, Issuer("ticketing", private))
+        made = Counter(
+            settings, url, sandbox_url, Issuer("ticketing", private), Issuer("reconciliation", private_books)
+        )
         try:
             if worker:
                 with working(settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
@@ -160,11 +160,22 @@ class NotGenuine(Unauthenticated):
 
 
 @dataclass(frozen=True, slots=True)
+class Payout:
+    """What a provider transferred to our bank, a closed batch of lines; yen. `arrives_on`: a day of the bank's."""
+
+    id: str
+    created_at: datetime
+    arrives_on: date
+    net_yen: int
+
+
+@dataclass(frozen=True, slots=True)
 class PayoutLine:
     """One line of what a provider paid out to our bank; amounts in yen, negative when money left.
 
     `kind` is the provider's word (Stripe: charge, refund, dispute, fee, payout …), `source` its id of the thing,
-    `reference` our attempt or refund if it names one.
+    `payment` its id of the payment that the thing is about, `reference` our attempt or refund if it names one,
+    `brand` a card's. `currency` is the line's own, in the provider's letters.
     """
 
     id: str
@@ -175,6 +186,9 @@ class PayoutLine:
     at: datetime
     source: str | None
     reference: str | None
+    payment: str | None = None
+    brand: str = ""
+    currency: str = "jpy"
 
 
 @runtime_checkable
@@ -183,6 +197,14 @@ class PayoutReader(Protocol):
 
     async def lines_of_payout(self, payout_id: str) -> tuple[PayoutLine, ...]:
         """Return the lines; raises Away, AmbiguousError or RefusedError."""
+        ...
+
+    async def payouts(self, since: datetime) -> tuple[Payout, ...]:
+        """Return those made since then whose lines are final, the oldest first; raises as above."""
+        ...
+
+    async def attempt_of_payment(self, payment: str) -> str | None:
+        """Return our reference on a payment of the provider's, if it has one; raises as above."""
         ...
 
 

@@ -26,6 +26,7 @@ from payments.methods.protocol import (
     MisconfiguredError,
     NotGenuine,
     Opened,
+    Payout,
     PayoutLine,
     ProviderEvent,
     RefundFinding,
@@ -45,6 +46,7 @@ SEARCHED_MAX = 10
 IN_FLIGHT_MAX = 20
 PAGE_LINES = 100  # Stripe's own most
 PAGES_MAX = 1_000
+PAYOUT_PAGES_MAX = 50
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 UNAVAILABLE = 503
 
@@ -223,6 +225,28 @@ class StripeCheckout:
             after = {"starting_after": page.data[-1].id}
         raise RefusedError(f"the payout has more than {PAGES_MAX * PAGE_LINES} lines")
 
+    async def payouts(self, since: datetime) -> tuple[Payout, ...]:
+        """Return the payouts since then whose lines are final, the oldest first (docs.stripe.com/api/payouts/list).
+
+        One by hand, not by Stripe's schedule, has no lines of its own and is never among them.
+        """
+        found: list[Payout] = []
+        after: Any = {}
+        for _ in range(PAYOUT_PAGES_MAX):
+            asked: Any = {"created": {"gte": int(since.timestamp())}, "limit": PAGE_LINES} | after
+            page = await self._call(functools.partial(self._client.v1.payouts.list_async, asked))
+            found += [_payout(each) for each in page.data if each.reconciliation_status == "completed"]
+            if not page.has_more or not page.data:
+                return tuple(sorted(found, key=lambda each: (each.created_at, each.id)))
+            after = {"starting_after": page.data[-1].id}
+        raise RefusedError(f"there are more than {PAYOUT_PAGES_MAX * PAGE_LINES} payouts")
+
+    async def attempt_of_payment(self, payment: str) -> str | None:
+        """Return our reference on a PaymentIntent."""
+        intent = await self._call(lambda: self._client.v1.payment_intents.retrieve_async(payment))
+        marks: Any = getattr(intent, "metadata", None) or {}
+        return str(marks["attempt"]) if "attempt" in marks else None
+
     def names_dispute(self, reference: str) -> bool:
         """Tell whether an id is a dispute's: dp_ today, du_ in older accounts."""
         return reference.startswith(("dp_", "du_"))
@@ -372,8 +396,20 @@ def _dispute(said: Any) -> DisputeFound:
     )
 
 
+def _payout(said: Any) -> Payout:
+    return Payout(
+        id=said.id,
+        created_at=datetime.fromtimestamp(said.created, UTC),
+        # Midnight of the day in UTC stands for the day itself, wherever the bank is.
+        arrives_on=datetime.fromtimestamp(said.arrival_date, UTC).date(),
+        net_yen=said.amount,
+    )
+
+
 def _payout_line(entry: Any) -> PayoutLine:
     source = entry.source
+    payment: Any = None if source is None or isinstance(source, str) else getattr(source, "payment_intent", None)
+    card: Any = getattr(getattr(source, "payment_method_details", None), "card", None)
     marks: Any = {} if source is None or isinstance(source, str) else getattr(source, "metadata", None) or {}
     ours = next((str(marks[name]) for name in ("attempt", "refund") if name in marks), None)
     return PayoutLine(
@@ -385,6 +421,9 @@ def _payout_line(entry: Any) -> PayoutLine:
         at=datetime.fromtimestamp(entry.created, UTC),
         source=source if source is None or isinstance(source, str) else source.id,
         reference=ours,
+        payment=payment if payment is None or isinstance(payment, str) else payment.id,
+        brand=str(getattr(card, "brand", None) or ""),
+        currency=entry.currency,
     )
 
 

@@ -210,20 +210,25 @@ class StripeDesk:
             self._announce("charge.dispute.closed", shapes.dispute(ended))
             return ended
 
-    def pay_out(self) -> Payout | None:
-        """Close the balance into one payout; None when there is nothing to pay out."""
+    def pay_out(self, *, completed: bool = True) -> Payout | None:
+        """Close the balance into one payout; None when there is nothing to pay out. Those of before are completed."""
+        for before in [each for each in self.store.payouts if not each.completed]:
+            with self._journal.change():
+                done = self.store.payouts.put(replace(before, completed=True))
+                self._announce("payout.reconciliation_completed", shapes.payout(done))
         entries = self.store.balance.by("payout", UNPAID)
         if not entries:
             return None
         with self._journal.change():
-            payout = Payout(_id("po"), self.now(), sum(each.net for each in entries))
+            payout = Payout(_id("po"), self.now(), sum(each.net for each in entries), completed)
             self.store.payouts.put(payout)
             for each in entries:
                 self.store.balance.put(replace(each, payout=payout.id))
             own = self._book(-payout.amount, 0, "payout", "payout", payout.id)
             self.store.balance.put(replace(own, payout=payout.id))
             self._announce("payout.paid", shapes.payout(payout))
-            self._announce("payout.reconciliation_completed", shapes.payout(payout))
+            if completed:
+                self._announce("payout.reconciliation_completed", shapes.payout(payout))
             return payout
 
     def _intent_of(self, session: Session) -> Intent:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sandbox.journal import Kept, Shelf
 from sandbox.stripe import shapes
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.forms import integer
+from sandbox.stripe.model import Payout
 from sandbox.stripe.store import StripeStore
 
 LIMIT_DEFAULT = "10"
 LIMIT_MAX = 100
 EXPAND_DEPTH_MAX = 4
+
+RANGE: Mapping[str, Callable[[int, int], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+SECONDS_MAX = 10**11
 
 T = TypeVar("T", bound=Kept)
 
@@ -38,6 +48,14 @@ def page(
                 raise StripeError(f"No such object: '{after}'", code="resource_missing", param="starting_after")
             rows = rows[place + 1 :]
     return shapes.listed(url, [shape(each) for each in rows[:limit]], more=len(rows) > limit)
+
+
+def within(payouts: Sequence[Payout], wanted: Mapping[str, Any]) -> list[Payout]:
+    """Return those created within a range (gt, gte, lt, lte: seconds since 1970)."""
+    bounds = [
+        (RANGE[name], integer(said, f"created[{name}]", least=0, most=SECONDS_MAX)) for name, said in wanted.items()
+    ]
+    return [each for each in payouts if all(holds(each.created, bound) for holds, bound in bounds)]
 
 
 def expand(store: StripeStore, base: str, said: dict[str, Any], paths: Any) -> dict[str, Any]:

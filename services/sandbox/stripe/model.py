@@ -165,11 +165,12 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """A payout to the bank: a closed batch of balance transactions."""
+    """A payout to the bank: a closed batch of balance transactions, and final once `completed`."""
 
     id: str
     created: int
     amount: int
+    completed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

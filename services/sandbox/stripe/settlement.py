@@ -13,7 +13,7 @@ from sandbox.stripe import shapes
 from sandbox.stripe.errors import StripeError, missing
 from sandbox.stripe.forms import FREE, METADATA, TEXT, check
 from sandbox.stripe.gate import StripeRoute, answer
-from sandbox.stripe.listing import expand, page
+from sandbox.stripe.listing import RANGE, expand, page, within
 from sandbox.stripe.model import CannotError, Dispute
 
 router = APIRouter(prefix="/stripe/v1", route_class=StripeRoute, include_in_schema=False)
@@ -81,10 +81,11 @@ async def show_payout(request: Request, payout_id: str) -> Response:
 
 @router.get("/payouts", tags=["query"])
 async def list_payouts(request: Request) -> Response:
-    """List payouts, newest first."""
+    """List payouts, newest first; those created in a range if one is named."""
     store, params = sandbox_of(request).stripe.store, request.state.params
-    check(params, _LIST)
-    return _reply(request, page(store.payouts, params, "/v1/payouts", shapes.payout, None))
+    check(params, _LIST | {"created": dict.fromkeys(RANGE, TEXT)})
+    found = within(list(store.payouts), params["created"]) if params.get("created") else None
+    return _reply(request, page(store.payouts, params, "/v1/payouts", shapes.payout, found))
 
 
 @router.get("/disputes/{dispute_id}", tags=["query"])
@@ -156,9 +157,12 @@ async def unknown(request: Request, rest: str) -> Response:
 
 
 @hand.post("/advance")
-async def advance(request: Request) -> Response:
-    """Pay the whole balance out now, as Stripe would days later; 200 with the payout, or null if there is nothing."""
-    payout = sandbox_of(request).stripe.pay_out()
+async def advance(request: Request, *, completed: bool = True) -> Response:
+    """Pay the whole balance out now, as Stripe would days later; 200 with the payout, or null if there is nothing.
+
+    With `completed=false` Stripe is still at work on its lines, until the next time.
+    """
+    payout = sandbox_of(request).stripe.pay_out(completed=completed)
     return JSONResponse({"payout": None if payout is None else shapes.payout(payout)})
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, time
 from typing import Any
 
+from kernel.clock import business_date
 from sandbox.stripe.model import OWN_CODES, Balance, Charge, Dispute, Event, Intent, Payout, Refund, Session
 
 API_VERSION = "2026-10-28.endive"
@@ -151,20 +153,26 @@ def balance(each: Balance) -> dict[str, Any]:
     }
 
 
+def _midnight(created: int) -> int:
+    """The day in Japan of a moment, as Stripe writes days: midnight in UTC."""
+    day = business_date(datetime.fromtimestamp(created, UTC))
+    return int(datetime.combine(day, time(), UTC).timestamp())
+
+
 def payout(each: Payout) -> dict[str, Any]:
     """A Payout."""
     return {
         "id": each.id,
         "object": "payout",
         "amount": each.amount,
-        "arrival_date": each.created,
+        "arrival_date": _midnight(each.created),
         "automatic": True,
         "created": each.created,
         "currency": CURRENCY,
         "livemode": False,
         "metadata": {},
         "method": "standard",
-        "reconciliation_status": "completed",
+        "reconciliation_status": "completed" if each.completed else "in_progress",
         "status": "paid",
         "type": "bank_account",
     }

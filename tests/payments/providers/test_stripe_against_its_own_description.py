@@ -126,6 +126,14 @@ async def read_a_payout(method):
     await method.lines_of_payout("po_1")
 
 
+async def list_payouts(method):
+    await method.payouts(SystemClock().now())
+
+
+async def ask_for_the_attempt_of_a_payment(method):
+    await method.attempt_of_payment("pi_1")
+
+
 def refund_wanted(provider_id):
     return RefundWanted(uuid4(), attempt(provider_id), Yen(110), None, SystemClock().now())
 
@@ -143,6 +151,8 @@ def refund_wanted(provider_id):
         (ask_about_a_refund, {("GET", "/v1/refunds/re_1")}),
         (look_for_a_lost_refund, {("GET", "/v1/refunds"), ("POST", "/v1/refunds")}),
         (read_a_payout, {("GET", "/v1/balance_transactions")}),
+        (list_payouts, {("GET", "/v1/payouts")}),
+        (ask_for_the_attempt_of_a_payment, {("GET", "/v1/payment_intents/pi_1")}),
     ],
 )
 async def test_stripe_s_description_accepts_what_the_adapter_sends(heard, act, sent):
