@@ -40,3 +40,10 @@ class ReconciliationSettings(Settings):
     statements_folder_quiet_seconds: float = Field(default=10.0, ge=0.5, le=86_400)  # so long a file must not change
     statements_folder_complete: Literal["quiet", "marker"] = "quiet"  # marker: FILE.done must lie beside FILE
     board_round_seconds: int = Field(default=60, ge=1, le=86_400)  # how often days with new facts are counted again
+    payouts_fetch_seconds: int = Field(default=3_600, ge=60, le=86_400)  # how often payments is asked what was paid out
+
+    @property
+    def fetches_payouts(self) -> bool:
+        """Whether payouts are fetched: it was said where payments is, and there is a key to ask it with."""
+        said = bool({"payments_url", "payments_internal_url"} & self.model_fields_set)
+        return said and bool(self.service_key.get_secret_value())

@@ -1,6 +1,7 @@
 """Reconciliation's other side: the ledger reads, statements are matched, the folder is watched, the relay sends.
 
 Beside them discrepancies are brought up to date every few seconds, and every few minutes what agrees is closed.
+Payments is asked now and then what providers paid out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from reconciliation.closing.rounds import keep_closing
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
 from reconciliation.drops import actions as drops
+from reconciliation.fetching.rounds import keep_fetching
 from reconciliation.journal.rounds import keep_posted
 from reconciliation.ledger import consumers as ledger_consumers
 from reconciliation.matching import consumers as matching_consumers
@@ -62,6 +64,7 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(_every(COMPACT_SECONDS, lambda: _compact(wired, stop), stop))
             group.create_task(keep_posted(wired, stop))
             group.create_task(keep_counting(wired, stop))
+            group.create_task(keep_fetching(wired, stop))
     finally:
         await asyncio.to_thread(relay.stop)
         wired.stream.close()
