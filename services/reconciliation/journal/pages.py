@@ -79,7 +79,7 @@ async def journal(request: Request) -> Response:
                 found = await reading.newest_first(
                     tx, _search(given, first, last), after=_after(given.get("cursor", "")), limit=VOUCHERS_SHOWN + 1
                 )
-                reversed_by = await reading.reversals_of(tx, [each.number for each in found])
+                reversed_by = await store.reversals_of(tx, [each.number for each in found])
             except Refusal as refusal:
                 problem = wiring.pages.advice(request, refusal)
             choices = await reading.choices(tx, first=first, last=last)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.journal.model import ACCOUNTS, AccountCode, Voucher
-from reconciliation.journal.store import SELECT, voucher_of
+from reconciliation.journal.store import SELECT, voucher_of, with_postings
 
 LIMIT_MAX: Final = 200
 VOUCHERS_MAX: Final = 200_000
@@ -79,13 +78,13 @@ async def newest_first(tx: Transaction, search: Search, *, after: tuple[date, in
     """Return vouchers by day of the books, the newest first, after a place in that order."""
     day, number = after or (None, None)
     rows = await tx.execute(_NEWEST_FIRST, **_wanted(search), day=day, number=number, limit=limit)
-    return [voucher_of(row) for row in rows]
+    return [voucher_of(each) for each in await with_postings(tx, rows)]
 
 
 async def by_number(tx: Transaction, search: Search, *, after: int, limit: int) -> list[Voucher]:
     """Return vouchers by number, after one of them."""
     rows = await tx.execute(_BY_NUMBER, **_wanted(search), number=after, limit=limit)
-    return [voucher_of(row) for row in rows]
+    return [voucher_of(each) for each in await with_postings(tx, rows)]
 
 
 async def of_days(tx: Transaction, *, first: date, last: date) -> list[Voucher]:
@@ -96,15 +95,7 @@ async def of_days(tx: Transaction, *, first: date, last: date) -> list[Voucher]:
         last=last,
         limit=VOUCHERS_MAX,
     )
-    return [voucher_of(row) for row in rows]
-
-
-async def reversals_of(tx: Transaction, numbers: Sequence[int]) -> dict[int, int]:
-    """Return which of some vouchers were reversed, and by which."""
-    rows = await tx.execute(
-        "SELECT reverses, number FROM vouchers WHERE reverses = ANY(CAST(:numbers AS bigint[]))", numbers=list(numbers)
-    )
-    return {row.reverses: row.number for row in rows}
+    return [voucher_of(each) for each in await with_postings(tx, rows)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ async def get_journal(
     )
     async with wiring.database.transaction(correlation_id.get()) as tx:
         found = await reading.by_number(tx, search, after=cursor, limit=limit + 1)
-        reversed_by = await reading.reversals_of(tx, [each.number for each in found])
+        reversed_by = await store.reversals_of(tx, [each.number for each in found])
     return VouchersOut(
         items=[shown(each, reversed_by.get(each.number)) for each in found[:limit]],
         next_cursor=str(found[limit - 1].number) if len(found) > limit else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from kernel.rows import Transaction
 from reconciliation.journal.model import GENESIS, Draft, Posting, Voucher, Year
 
 Row = Any  # as it lies in the database
+PORTION: Final = 1_000
 AUTOMATIC: Final = ("assessment", "receipts", "refunds", "reversals", "disputes", "fees", "adjustments")
 _POSTING_COLUMNS: Final = (
     "side",
@@ -24,13 +26,11 @@ _POSTING_COLUMNS: Final = (
     "provider",
     "tax_rate_percent",
 )
-# One row for each voucher, its postings as one list in their places.
-SELECT: Final = (
-    "SELECT v.*, (SELECT jsonb_agg(jsonb_build_array("
-    + ", ".join(f"p.{name}" for name in _POSTING_COLUMNS)
-    + ") ORDER BY p.place) FROM postings AS p WHERE p.voucher = v.number) AS postings FROM vouchers AS v "
+SELECT: Final = "SELECT v.* FROM vouchers AS v "
+_POSTINGS: Final = (
+    f"SELECT voucher, {', '.join(_POSTING_COLUMNS)} FROM postings "
+    "WHERE voucher = ANY(CAST(:numbers AS bigint[])) ORDER BY voucher, place"
 )
-_STANDS: Final = "v.reverses IS NULL AND NOT EXISTS (SELECT FROM vouchers AS r WHERE r.reverses = v.number)"
 _ADD_VOUCHER: Final = """
 INSERT INTO vouchers (number, id, kind, origin, booked_on, business_date, belongs, fiscal_year, old_year, reverses,
                       words, posted_by, posted_at, previous_hash, hash)
@@ -95,12 +95,34 @@ def _row(voucher: Voucher) -> dict[str, Any]:
     }
 
 
-def voucher_of(row: Any) -> Voucher:
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A voucher as its rows lie in the database, whatever became of them."""
+
+    row: Row
+    postings: tuple[Row, ...]
+
+
+async def with_postings(tx: Transaction, rows: Iterable[Row]) -> list[Lying]:
+    """Return rows of vouchers with their postings: two statements by a key each, which no statistics can mislead."""
+    kept = list(rows)
+    found: dict[int, list[Row]] = {each.number: [] for each in kept}
+    if kept:
+        for posting in await tx.execute(_POSTINGS, numbers=list(found)):
+            found[posting.voucher].append(posting)
+    return [Lying(each, tuple(found[each.number])) for each in kept]
+
+
+def voucher_of(lying: Lying) -> Voucher:
     """Return a voucher as it stands in the books.
 
     Raises UnbalancedError or ValueError where somebody has tampered with its rows.
     """
-    postings = tuple(Posting(side, account, Yen(amount), *rest) for side, account, amount, *rest in row.postings or ())
+    row = lying.row
+    postings = tuple(
+        Posting(**{name: getattr(each, name) for name in _POSTING_COLUMNS if name != "amount"}, amount=Yen(each.amount))
+        for each in lying.postings
+    )
     draft = Draft(row.kind, row.origin, row.business_date, row.belongs, postings, row.words, row.reverses)
     year = Year(row.fiscal_year, row.old_year)
     return Voucher(
@@ -119,24 +141,36 @@ def voucher_of(row: Any) -> Voucher:
 async def standing_of_days(tx: Transaction, days: Collection[date]) -> dict[str, Voucher]:
     """Return the voucher that stands for each origin of some business days."""
     rows = await tx.execute(
-        f"{SELECT} WHERE v.business_date = ANY(CAST(:days AS date[])) AND v.kind = ANY(CAST(:kinds AS text[])) "
-        f"AND {_STANDS}",
+        f"{SELECT} WHERE v.business_date = ANY(CAST(:days AS date[])) AND v.reverses IS NULL",
         days=sorted(days),
-        kinds=list(AUTOMATIC),
     )
-    return {row.origin: voucher_of(row) for row in rows}
+    return await _standing(tx, [each for each in rows if each.kind in AUTOMATIC])
 
 
 async def standing_deposits(tx: Transaction) -> dict[str, Voucher]:
     """Return the voucher that stands for each deposit."""
-    rows = await tx.execute(f"{SELECT} WHERE v.kind = 'deposit' AND {_STANDS}")
-    return {row.origin: voucher_of(row) for row in rows}
+    rows = await tx.execute(f"{SELECT} WHERE v.kind = 'deposit' AND v.reverses IS NULL")
+    return await _standing(tx, list(rows))
+
+
+async def _standing(tx: Transaction, rows: Sequence[Row]) -> dict[str, Voucher]:
+    reversed_by = await reversals_of(tx, [each.number for each in rows])
+    lying = await with_postings(tx, [each for each in rows if each.number not in reversed_by])
+    return {each.row.origin: voucher_of(each) for each in lying}
+
+
+async def reversals_of(tx: Transaction, numbers: Sequence[int]) -> dict[int, int]:
+    """Return which of some vouchers were reversed, and by which."""
+    rows = await tx.execute(
+        "SELECT reverses, number FROM vouchers WHERE reverses = ANY(CAST(:numbers AS bigint[]))", numbers=list(numbers)
+    )
+    return {row.reverses: row.number for row in rows}
 
 
 async def find(tx: Transaction, number: int) -> Voucher | None:
     """Return a voucher by its number."""
-    row = (await tx.execute(f"{SELECT} WHERE v.number = :number", number=number)).one_or_none()
-    return None if row is None else voucher_of(row)
+    rows = await tx.execute(f"{SELECT} WHERE v.number = :number", number=number)
+    return next((voucher_of(each) for each in await with_postings(tx, rows)), None)
 
 
 async def reversal_number(tx: Transaction, number: int) -> int | None:
@@ -146,10 +180,19 @@ async def reversal_number(tx: Transaction, number: int) -> int | None:
     return number_
 
 
-async def all_rows(tx: Transaction) -> AsyncIterator[Row]:
-    """Yield the rows of every voucher by number, as they are: whoever verifies them makes vouchers of them."""
-    async for row in tx.session.stream(f"{SELECT} ORDER BY v.number"):
-        yield row
+async def all_rows(tx: Transaction) -> AsyncIterator[Lying]:
+    """Yield every voucher by number as it lies there, a portion at a time: whoever verifies makes vouchers of them."""
+    after = 0
+    while True:
+        rows = await tx.execute(
+            f"{SELECT} WHERE v.number > :after ORDER BY v.number LIMIT :limit", after=after, limit=PORTION
+        )
+        portion = await with_postings(tx, rows)
+        for each in portion:
+            yield each
+        if not portion:
+            return
+        after = portion[-1].row.number
 
 
 async def see_one_moment(tx: Transaction) -> None:

@@ -90,11 +90,11 @@ async def _walk(tx: Transaction, known: Mapping[int, bytes], tell: Callable[[int
     """Follow the chain to its end or to its first fault."""
     number, head = 0, GENESIS
     sums: dict[AccountCode, Yen] = {}
-    async for row in store.all_rows(tx):
-        fault = _fault_of(row, number, head, known)
+    async for lying in store.all_rows(tx):
+        fault = _fault_of(lying, number, head, known)
         if fault is not None:
             return Verified(number, number, head, fault, balances=sums)
-        voucher = store.voucher_of(row)
+        voucher = store.voucher_of(lying)
         number, head = voucher.number, voucher.hash
         for account, amount in balances(voucher.draft.postings).items():
             sums[account] = sums.get(account, ZERO) + amount
@@ -104,11 +104,12 @@ async def _walk(tx: Transaction, known: Mapping[int, bytes], tell: Callable[[int
     return Verified(number, number, head, fault, balances=sums)
 
 
-def _fault_of(row: store.Row, before: int, head: bytes, known: Mapping[int, bytes]) -> Fault | None:
+def _fault_of(lying: store.Lying, before: int, head: bytes, known: Mapping[int, bytes]) -> Fault | None:
+    row = lying.row
     if row.number != before + 1:
         return Fault("missing", before + 1)
     try:
-        voucher = store.voucher_of(row)
+        voucher = store.voucher_of(lying)
     except UnbalancedError:
         return Fault("unbalanced", row.number)
     except (ValueError, TypeError, KeyError):

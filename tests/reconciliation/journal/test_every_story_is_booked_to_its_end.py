@@ -78,7 +78,7 @@ async def test_whatever_way_money_takes_providers_owe_what_we_claim_and_in_the_e
         assert found["after"].get("bank", 0) == found["bank"] - found["by_us"]
         assert sum(found["after"].values()) == 0
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.sampled_from(EVERY_END), min_size=1, max_size=30), st.integers(0, 10**6))
     def hold(ends, seed):
         check(ends, seed)
