@@ -167,8 +167,6 @@ def _shown(each: Record, wiring: Wiring, tag: str, known: Names) -> dict[str, An
         link = f"/journal/{int(each.key)}"
     if each.kind == "entry":
         link, reference = f"/orders/{each.order_id}", known.method(each.reference)
-    if each.kind == "voucher":
-        link = f"/journal/{each.reference}"
     return {
         "kind": words(RECORD_WORDS[each.kind]),
         "day": each.day,
