@@ -2,18 +2,20 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from kernel.clock import JAPAN, new_id
 from kernel.refusals import Conflict
-from reconciliation.closing import actions, store
+from reconciliation.closing import actions, rounds, store
 from reconciliation.closing.model import BY_ITSELF, PeriodIncomplete, day_period, month_period, year_period
 from reconciliation.closing.rounds import close_what_agrees
 from reconciliation.days import store as figures
 from reconciliation.days.figures import NOTHING, totals_of
 from reconciliation.discrepancies import listing
+from reconciliation.discrepancies.model import StillExamining
 from support.closings import close, free_story, match_everything, owe_payout, standing, tell_until
 from support.ledger_data import order_story
 
@@ -253,3 +255,24 @@ async def test_the_others_are_told_of_days_and_of_months(books):
         ("reconciliation.day.closed.v1", "2026-10-31", 1),
         ("reconciliation.period.closed.v1", "month:2026-10", 1),
     ]
+
+
+async def test_the_worker_goes_on_after_a_fault_until_it_is_stopped(books, monkeypatch):
+    await books.take(story(random.Random(1), LAST, "kept"))
+    in_the_morning(books, date(2026, 11, 1))
+    often = books.wiring.settings.model_copy(update={"closing_round_seconds": 0.01})
+    tries = iter([RuntimeError("once"), StillExamining()])
+
+    async def close_after_two_faults(wiring):
+        for fault in tries:
+            raise fault
+        return await close_what_agrees(wiring)
+
+    monkeypatch.setattr(rounds, "close_what_agrees", close_after_two_faults)
+    stop = asyncio.Event()
+    worker = asyncio.create_task(rounds.keep_closing(replace(books.wiring, settings=often), stop))
+    while not await closed(books):
+        await asyncio.sleep(0.05)
+    stop.set()
+    await asyncio.wait_for(worker, 5)
+    assert worker.exception() is None
