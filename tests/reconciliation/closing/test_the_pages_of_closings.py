@@ -104,3 +104,8 @@ async def test_whoever_sees_some_facilities_is_refused(books, web, october):
 async def test_the_page_takes_no_order_from_another_site(books, web, october):
     headers = somebody(books, "sato") | {"Sec-Fetch-Site": "cross-site", "Origin": "https://elsewhere.example"}
     assert (await web.post(f"{DAY}/reopenings", data={"reason": "x"}, headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize("day", [GOOD, BAD])
+async def test_the_page_of_a_day_leads_to_its_closing(books, web, october, day):
+    assert f"/closings/day/{day}" in await page(web, somebody(books, "sato"), f"/?day={day}")
