@@ -158,7 +158,7 @@ async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, da
     await tx.execute("ALTER TABLE provider_days ADD PRIMARY KEY (provider, day)")
     await tx.execute("ANALYZE provider_days")
     made = await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {_NEW_LINES} UNION ALL {_OPEN_LINES}")
-    await tx.execute("ANALYZE candidates")  # Of a table that nobody looked at, any plan may be made: some take hours.
+    await tx.execute("ANALYZE candidates")  # Of a table that nobody looked at, any plan may be made.
     many = made.rowcount >= LINES_OF_MOST_CLAIMS
     claims = _ALL_CLAIMS if many else _CLAIMS.format(lines="candidates")
     made = await tx.execute(_pairs("same_payment_same_kind", "kind", "candidates", claims), run_id=run_id)
