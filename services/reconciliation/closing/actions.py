@@ -72,13 +72,14 @@ async def close(tx: Transaction, period: Period, *, by: str, at: datetime, grace
     await store.lock(tx, period)
     if model.is_closed(period, await store.closed(tx, first=period.first_day, last=period.last_day)):
         raise _closed_already(period)
+    # The figures come first: whatever is in them is then asked for in the journal, and what comes in between is late.
+    rows = (
+        tuple(await figures.rows(tx, None, first=period.first_day, last=period.last_day)) if _is_day(period) else None
+    )
     known = (await gather(tx, [period], at=at, grace=grace))[period]
     missing = missing_of(period, known, at=at)
     if missing:
         raise _incomplete(period, missing)
-    rows = (
-        tuple(await figures.rows(tx, None, first=period.first_day, last=period.last_day)) if _is_day(period) else None
-    )
     totals = totals_of(rows) if rows is not None else await _sum_of_parts(tx, period)
     version = await store.next_version(tx, period)
     closing = Closing(period, version, totals, by, at, rows)

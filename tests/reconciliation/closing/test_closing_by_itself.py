@@ -231,6 +231,39 @@ async def test_two_who_close_at_once_close_once(books):
         assert (await tx.execute("SELECT count(*) FROM outbox")).scalar_one() == 1
 
 
+@pytest.mark.parametrize("before", [True, False])
+async def test_an_event_that_comes_while_a_day_is_closed_is_in_both_its_closing_and_the_journal_or_in_none(
+    books, monkeypatch, before
+):
+    await books.take(story(random.Random(1), LAST, "kept"))
+    in_the_morning(books, date(2026, 11, 1))
+    [seen] = await standing(books, "day", LAST, LAST)
+    gather = actions.gather
+
+    async def gather_while_something_comes(*given, **named):
+        if before:
+            await books.take(story(random.Random(2), LAST, "kept"))
+        known = await gather(*given, **named)
+        if not before:
+            await books.take(story(random.Random(2), LAST, "kept"))
+        return known
+
+    with monkeypatch.context() as patched:
+        patched.setattr(actions, "gather", gather_while_something_comes)
+        if before:
+            with pytest.raises(PeriodIncomplete):
+                await close(books, LAST)
+        else:
+            assert (await close(books, LAST)).totals == seen.now
+    async with books.wiring.database.transaction("test") as tx:
+        booked = await tx.execute(
+            "SELECT sum(amount) FROM postings WHERE account = 'revenue' AND side = 'credit' AND voucher IN "
+            "(SELECT number FROM vouchers WHERE booked_on = :day)",
+            day=LAST,
+        )
+        assert booked.scalar_one() == seen.now.sold.amount
+
+
 async def test_a_crash_in_the_middle_of_a_closing_leaves_nothing_behind(books, monkeypatch):
     await books.take(story(random.Random(1), LAST, "kept"))
     in_the_morning(books, date(2026, 11, 1))
