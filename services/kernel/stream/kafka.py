@@ -34,6 +34,8 @@ ACKNOWLEDGE_SECONDS_MAX = 15
 BLOCK_MS_MAX = 10_000
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 1_000
+# Who joins before the broker told of a topic's partitions is given none of them until it is asked again.
+METADATA_MS_MAX = 5_000
 POLL_INTERVAL_MS_MAX = 300_000
 CLOSE_SECONDS_MAX = 5
 # A broker that is away is said to be away within seconds, and found again within one when it is back.
@@ -255,6 +257,7 @@ class KafkaSubscription:
                 session_timeout_ms=self._session_timeout_ms,
                 heartbeat_interval_ms=min(HEARTBEAT_MS, self._session_timeout_ms // 3),
                 max_poll_interval_ms=POLL_INTERVAL_MS_MAX,
+                metadata_max_age_ms=METADATA_MS_MAX,
                 **REACH,
             )
             self._rebalanced.happened = False
