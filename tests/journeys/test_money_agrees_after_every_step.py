@@ -307,4 +307,4 @@ def test_a_planted_bug_is_found(bug, postgres, tmp_path):
                 suppress_health_check=list(HealthCheck),
             ),
         )
-    assert SEEN or isinstance(told.value, IntegrityError)
+    assert SEEN or not isinstance(told.value, Flaky)

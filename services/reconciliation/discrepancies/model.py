@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from kernel.clock import business_date
 from kernel.money import ZERO, Yen
 from kernel.refusals import Conflict, NotFound, Unavailable
+from reconciliation.matching.model import OpenKind
 
 OrderKind = Literal[
     "not_captured",
@@ -26,18 +27,7 @@ OrderKind = Literal[
     "changed_after_closing",
 ]
 # What matching leaves open between our books, the providers' statements and the bank's: the view open_items.
-ItemKind = Literal[
-    "missing_here",
-    "paid_again_at_provider",
-    "missing_at_provider",
-    "provider_amount_differs",
-    "booked_late",
-    "fee_differs",
-    "payout_unequal",
-    "deposit_missing",
-    "deposit_differs",
-    "unknown_deposit",
-]
+ItemKind = OpenKind
 Kind = OrderKind | ItemKind
 ORDER_KINDS: Final[tuple[str, ...]] = get_args(OrderKind)
 ITEM_KINDS: Final[tuple[str, ...]] = get_args(ItemKind)

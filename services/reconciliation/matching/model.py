@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from kernel.cards import CardNumberRefused, holds_card_number
@@ -94,18 +94,7 @@ OpenKind = Literal[
     "deposit_differs",
     "unknown_deposit",
 ]
-OPEN_KINDS: Final[tuple[OpenKind, ...]] = (
-    "missing_here",
-    "paid_again_at_provider",
-    "missing_at_provider",
-    "provider_amount_differs",
-    "booked_late",
-    "fee_differs",
-    "payout_unequal",
-    "deposit_missing",
-    "deposit_differs",
-    "unknown_deposit",
-)
+OPEN_KINDS: Final[tuple[OpenKind, ...]] = get_args(OpenKind)
 
 
 @dataclass(frozen=True, slots=True)
