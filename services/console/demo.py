@@ -30,6 +30,7 @@ CANCEL_EVERY = 7  # One order in seven is cancelled and refunded; Pay-easy would
 ABANDON_EVERY = 17  # One in seventeen is placed and never paid.
 QUANTITY_MAX = 4
 PAID_SHARE = 0.8
+LAST_HOUR = timedelta(hours=1)  # A payment for today has to end before midnight, so that nothing is bought this late.
 
 
 @dataclass(slots=True)
@@ -285,7 +286,7 @@ async def _plan(client: httpx.AsyncClient, running: Running, *, orders: int, see
     facilities = await _pages(client, f"{running.url('ticketing')}/v1/facilities")
     menus: list[tuple[str, date, list[dict[str, Any]]]] = []
     for facility in facilities:
-        for day in (today, today + timedelta(days=2), today + timedelta(days=5)):
+        for day in days_to_visit(now):
             address = f"{running.url('ticketing')}/v1/facilities/{facility['code']}/offers"
             answer = await client.get(address, params={"date": day.isoformat()})
             offers = answer.json().get("offers", []) if answer.is_success else []
@@ -328,6 +329,13 @@ async def _plan(client: httpx.AsyncClient, running: Running, *, orders: int, see
 
 def _code(given: Any) -> str:
     return str(given["code"] if isinstance(given, dict) else given)
+
+
+def days_to_visit(at: datetime) -> tuple[date, ...]:
+    """Return the days that visits are bought for: today, unless a payment would come too late, and two later ones."""
+    today = business_date(at)
+    later = (today + timedelta(days=2), today + timedelta(days=5))
+    return later if business_date(at + LAST_HOUR) > today else (today, *later)
 
 
 def choose_slot(offer: dict[str, Any], day: date, dice: random.Random, *, at: datetime) -> tuple[str | None, bool]:

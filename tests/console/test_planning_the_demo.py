@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import pytest
 
-from console.demo import choose_slot
+from console.demo import choose_slot, days_to_visit
 from kernel.clock import JAPAN
 
 TODAY = date(2026, 11, 24)
@@ -36,3 +36,12 @@ def test_a_ticket_of_the_whole_day_goes_in_today_and_not_tomorrow():
 
 def test_a_slot_of_another_day_is_not_entered():
     assert choose_slot(SLOTS, date(2026, 11, 25), random.Random(1), at=at(23))[1] is False
+
+
+def test_what_can_be_paid_before_midnight_is_bought_for_today():
+    assert days_to_visit(at(22, 59)) == (TODAY, date(2026, 11, 26), date(2026, 11, 29))
+
+
+@pytest.mark.parametrize("minute", [1, 15, 59])
+def test_in_the_last_hour_of_a_day_visits_are_bought_for_later_days(minute):
+    assert days_to_visit(at(23, minute)) == (date(2026, 11, 26), date(2026, 11, 29))
