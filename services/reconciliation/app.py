@@ -35,6 +35,7 @@ from reconciliation.mappings import pages as mapping_pages
 from reconciliation.mappings import routes as mapping_routes
 from reconciliation.matching import routes as matching_routes
 from reconciliation.payouts import routes as payout_routes
+from reconciliation.provider_contracts import pages as contract_pages
 from reconciliation.provider_contracts import routes as contract_routes
 from reconciliation.records import pages as record_pages
 from reconciliation.records import routes as record_routes
@@ -99,6 +100,7 @@ def create_app(settings: ReconciliationSettings | None = None, *, wiring: Wiring
     app.include_router(closing_pages.router)
     app.include_router(deposit_pages.router)
     app.include_router(mapping_pages.router)
+    app.include_router(contract_pages.router)
     app.include_router(line_pages.router)
     app.include_router(statement_pages.router)
     app.include_router(report_pages.router)

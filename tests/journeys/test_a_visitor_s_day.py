@@ -256,7 +256,8 @@ def test_every_staff_page_is_fit_for_everybody(momiji, browser, locale, viewport
     page.locator("details summary").first.click()
     page.fill('input[name="token"]', momiji.token("auditor"))
     page.locator("form button").last.click()
-    for path in ("/", "/?day=2026-01-01", "/orders/00000-00000", "/problems", "/closings", "/cash-flow", "/board"):
+    books = ("/closings", "/cash-flow", "/board", "/provider-contracts")
+    for path in ("/", "/?day=2026-01-01", "/orders/00000-00000", "/problems", *books):
         page.goto(momiji.url("reconciliation", path))
         assert_fit(page)
     for path in ("/pay/01890000-0000-7000-8000-000000000000", "/problems", "/problems/provider-away"):

@@ -17,6 +17,7 @@ from reconciliation.journal.verifying import FAULTS
 from reconciliation.journal.wording import RULE_WORDS
 from reconciliation.lines import pages as line_pages
 from reconciliation.mappings import wording as mapping_words
+from reconciliation.provider_contracts import wording as contract_words
 from reconciliation.records import wording as record_words
 from reconciliation.reports import periods
 from reconciliation.staff.places import PLACES
@@ -52,7 +53,7 @@ def said_in_python():
     yield from (*board_pages.NUMBERS.values(), board_pages.PLAN)
     yield from (counted_cash.MONTH_WORDS, counted_cash.FACILITY_WORDS, counted_cash.NUMBER_WORDS)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)
-    yield from mapping_words.words()
+    yield from (*mapping_words.words(), *contract_words.words())
     yield from (
         word for table in (desk.REASON_WORDS, desk.RULE_WORDS, desk.DONE, line_pages.RULES) for word in table.values()
     )

@@ -15,6 +15,16 @@ NAME: Final = r"^[a-z][a-z0-9_]{2,39}$"
 MONTH_END: Final = 31  # as a day of a month: its last one, whatever it is
 YEN_MAX: Final = 1_000_000_000
 
+# What keeps a definition from being one, beyond each of its fields; the page says it in the reader's language.
+PAID_AFTER_ITS_END: Final = "a period is paid after it ends: choose a later day, or months_later"
+CLOSINGS_IN_ORDER: Final = "closings are written in the order of their days, each day once"
+ONE_TERM_EACH: Final = "there is one term for each method and brand"
+TERMS_BY_BRAND: Final = "lines do not tell the method: where they do not state fees, the terms are by brand only"
+ROUNDED_OVER_A_PAYOUT: Final = (
+    "a fee is rounded over a payout only where the terms say it, all round alike, and none has a fixed amount"
+)
+TRANSFER_FEES_RISE: Final = "transfer fees are written by rising `below`, and the last has none"
+
 Method = Annotated[str, StringConstraints(pattern=NAME)]
 FacilityCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -50,7 +60,7 @@ class Closing(_Part):
     @model_validator(mode="after")
     def _later(self) -> Self:
         if self.months_later == 0 and self.pays_on <= self.day:
-            raise ValueError("a period is paid after it ends: choose a later day, or months_later")
+            raise ValueError(PAID_AFTER_ITS_END)
         return self
 
 
@@ -64,7 +74,7 @@ class Periods(_Part):
     def _in_order(self) -> Self:
         days = [each.day for each in self.closings]
         if days != sorted(set(days)):
-            raise ValueError("closings are written in the order of their days, each day once")
+            raise ValueError(CLOSINGS_IN_ORDER)
         return self
 
 
@@ -101,16 +111,13 @@ class Fees(_Part):
     def _clear(self) -> Self:
         named = [(each.method, each.brand) for each in self.terms]
         if len(named) != len(set(named)):
-            raise ValueError("there is one term for each method and brand")
+            raise ValueError(ONE_TERM_EACH)
         if self.known_by == "terms" and any(each.method for each in self.terms):
-            raise ValueError("lines do not tell the method: where they do not state fees, the terms are by brand only")
+            raise ValueError(TERMS_BY_BRAND)
         if self.rounded == "payout":
             shapes = {(each.rounding, each.tax_percent, each.tax_rounding) for each in self.terms}
             if self.known_by == "lines" or len(shapes) > 1 or any(each.fixed for each in self.terms):
-                raise ValueError(
-                    "a fee is rounded over a payout only where the terms say it, all round alike, and none has a "
-                    "fixed amount"
-                )
+                raise ValueError(ROUNDED_OVER_A_PAYOUT)
         return self
 
 
@@ -154,7 +161,7 @@ class Definition(_Part):
         limits = [each.below for each in self.transfer_fees]
         ends = [each for each in limits[:-1] if each is not None]
         if limits and (limits[-1] is not None or len(ends) != len(limits) - 1 or ends != sorted(set(ends))):
-            raise ValueError("transfer fees are written by rising `below`, and the last has none")
+            raise ValueError(TRANSFER_FEES_RISE)
         return self
 
     def carries(self, method: str, facility: str) -> bool:

@@ -10,8 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from kernel.refusals import Forbidden
 from kernel.telemetry import correlation_id
-from reconciliation.matching import actions as matching
-from reconciliation.provider_contracts import actions, store
+from reconciliation.provider_contracts import changing, store
 from reconciliation.provider_contracts.model import NAME, Contract, Definition, UnknownContract, by_provider
 from reconciliation.wiring import scope_of, wiring_of
 
@@ -87,11 +86,9 @@ async def put_contract(
     if scope_of(principal) is not None:
         raise Forbidden  # A contract is about all facilities.
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        made, new = await actions.define(
+        made, remade = await changing.change(
             tx, name, since=wanted.since, definition=wanted.definition, by=principal.name, at=wiring.clock.now()
         )
-        if new:
-            await matching.contract_changed(tx, made.provider, at=made.made_at)
-    if not new:
+    if remade is None:
         response.status_code = 200
     return _shown(made)

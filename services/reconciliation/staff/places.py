@@ -32,6 +32,7 @@ PLACES: Final = (
     Place("/matching", "Matching desk", under=("/lines",)),
     Place("/cash-flow", "Money due", under=("/payouts", "/deposits")),
     Place("/statements", "Statements", under=("/mappings",)),
+    Place("/provider-contracts", "Contracts"),
     Place("/reports", "Reports", under=("/exports", "/entries"), everywhere=False),
     Place("/search", "Search", everywhere=False),
     Place("/closings", "Closings"),
