@@ -125,8 +125,11 @@ def read(file: Path, columns: Columns, *, scratch: Path) -> Iterator[Lines]:
     )
     try:
         load(connection, table, columns)
-        _check(connection, table, columns)
-        connection.execute(lines_sql(table, columns))
+        connection.execute(typed_sql(table, columns))
+        if connection.execute("SELECT bool_or(broken) FROM typed").fetchone() == (True,):
+            raise _first_fault(connection, table, columns)
+        connection.execute("DROP TABLE raw")
+        make_lines(connection, columns)
         _check_sums(connection)
         yield Lines(connection)
     finally:
@@ -273,16 +276,15 @@ def checks(table: Table, columns: Columns) -> list[tuple[str, int, str]]:
     return tests
 
 
-def _check(connection: duckdb.DuckDBPyConnection, table: Table, columns: Columns) -> None:
-    """Raise the refusal of the first cell that is not what it should be."""
+def _first_fault(connection: duckdb.DuckDBPyConnection, table: Table, columns: Columns) -> BrokenCell | BrokenSheetCell:
+    """Return the refusal of the first cell that is not what it should be; of one row's, the first check's."""
     tests = checks(table, columns)
     firsts = ", ".join(f"min({record_sql(table)}) FILTER (WHERE {broken})" for broken, _, _ in tests)
     found = connection.execute(f"SELECT {firsts} FROM raw WHERE {kept_sql(columns, table)}").fetchone() or ()
     broken = [(row, *check) for row, check in zip(found, tests, strict=True) if row is not None]
-    if broken:
-        row, _, place, expected = min(broken, key=lambda each: each[0])  # of one row's, the first check's
-        said = connection.execute(f"SELECT c{place} FROM raw WHERE {record_sql(table)} = {row}").fetchone()
-        raise _fault(int(row), place, "" if said is None else str(said[0]), expected, table)
+    row, _, place, expected = min(broken, key=lambda each: each[0])
+    said = connection.execute(f"SELECT c{place} FROM raw WHERE {record_sql(table)} = {row}").fetchone()
+    return _fault(int(row), place, "" if said is None else str(said[0]), expected, table)
 
 
 def _fault(row: int, place: int, said: str, expected: str, table: Table) -> BrokenCell | BrokenSheetCell:
@@ -290,29 +292,44 @@ def _fault(row: int, place: int, said: str, expected: str, table: Table) -> Brok
     return broken_cell(row, table.name_of(place), shown, expected, sheet=table.sheet)
 
 
-def lines_sql(table: Table, columns: Columns) -> str:
-    """Return the SQL that makes the table `lines` of what was loaded and checked."""
+def typed_sql(table: Table, columns: Columns) -> str:
+    """Return the SQL that makes the table `typed` of what was loaded: each cell parsed once, and whether one is broken.
+
+    DuckDB computes what the values and the checks have in common one time for both.
+    """
     word, kind = _kind_sql(columns, table)
     values = {name: _sql(name, column, table) for name, column in columns.columns.items() if name != "kind"}
     value = {name: values.get(name, "''") for name in ("line", "attempt", "key", "payout", "brand")}
     value |= {name: values.get(name, "NULL::BIGINT") for name in ("fee", "tax", "net")}
     value["arrives_on"] = values.get("arrives_on", "NULL::DATE")
-    # A line's id is made of what names it, and of its place among lines that are named alike in one file.
-    named = f"concat_ws(chr(31), '{_quoted(columns.provider)}', line, kind)"
+    broken = " OR ".join(f"({each})" for each, _, _ in checks(table, columns))
     return (
-        "CREATE TABLE lines AS WITH typed AS ("
-        f"SELECT {record_sql(table)} AS record, {value['line']} AS line, {kind} AS kind, {word} AS word, "
-        f"{value['attempt']} AS reference, {value['key']} AS key, {values['gross']} AS gross, "
+        f"CREATE TABLE typed AS SELECT {record_sql(table)} AS record, {value['line']} AS line, {kind} AS kind, "
+        f"{word} AS word, {value['attempt']} AS reference, {value['key']} AS key, {values['gross']} AS gross, "
         f"coalesce({value['fee']}, 0) AS fee, coalesce({value['tax']}, 0) AS tax, {value['net']} AS net, "
         f"{value['payout']} AS payout, {value['arrives_on']} AS arrives_on, {values['occurred_on']} AS occurred_on, "
-        f"{value['brand']} AS brand FROM raw WHERE {kept_sql(columns, table)}), "
-        f"ranked AS (SELECT *, {named} AS named, row_number() OVER (PARTITION BY {named} ORDER BY record) AS place "
-        "FROM typed) "
-        "SELECT CAST(md5(concat_ws(chr(31), named, place)) AS UUID) AS id, record, "
-        f"'{_quoted(columns.provider)}' AS provider, kind, word, try_cast(reference AS UUID) AS attempt_id, reference, "
-        "key, gross, fee, tax, coalesce(net, gross - fee - tax) AS net, payout, arrives_on, occurred_on, brand "
-        "FROM ranked"
+        f"{value['brand']} AS brand, {broken} AS broken FROM raw WHERE {kept_sql(columns, table)}"
     )
+
+
+def make_lines(connection: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+    """Make the table `lines` of `typed`, in which nothing is broken.
+
+    A line's id is made of what names it, and of its place among lines that are named alike in one file. So few are that
+    only those are put in order.
+    """
+    named = f"concat_ws(chr(31), '{_quoted(columns.provider)}', line, kind)"
+    connection.execute(
+        "CREATE TABLE alike AS SELECT record, row_number() OVER (PARTITION BY line, kind ORDER BY record) AS place "
+        "FROM typed JOIN (SELECT line, kind FROM typed GROUP BY 1, 2 HAVING count(*) > 1) USING (line, kind)"
+    )
+    connection.execute(
+        f"CREATE TABLE lines AS SELECT CAST(md5(concat_ws(chr(31), {named}, coalesce(place, 1))) AS UUID) AS id, "
+        f"record, '{_quoted(columns.provider)}' AS provider, kind, word, try_cast(reference AS UUID) AS attempt_id, "
+        "reference, key, gross, fee, tax, coalesce(net, gross - fee - tax) AS net, payout, arrives_on, occurred_on, "
+        "brand FROM typed LEFT JOIN alike USING (record)"
+    )
+    connection.execute("DROP TABLE typed; DROP TABLE alike")
 
 
 def _check_sums(connection: duckdb.DuckDBPyConnection) -> None:

@@ -70,7 +70,8 @@ def run(file: Path, columns: Columns, *, scratch: Path) -> Trial:
         faults = _faults(connection, table, columns)
         if faults:
             return Trial(faults=faults)
-        connection.execute(tabular.lines_sql(table, columns))
+        connection.execute(tabular.typed_sql(table, columns))
+        tabular.make_lines(connection, columns)
         return _trial(connection, columns)
     except Refusal as refusal:
         return Trial(refusal=refusal)
