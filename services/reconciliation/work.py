@@ -72,11 +72,12 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _examine(wired: Wiring, stop: asyncio.Event) -> None:
-    """Judge the orders that were touched, a portion in each transaction."""
+    """Judge the orders and days that were touched, a portion in each transaction."""
     while not stop.is_set():
         async with wired.database.transaction("examine") as tx:
-            done = await discrepancies.examine(tx, at=wired.clock.now(), grace=wired.grace)
-        if done < discrepancies.PORTION_TOUCHES_MAX:
+            days = await discrepancies.examine_days(tx, at=wired.clock.now())
+            orders = await discrepancies.examine(tx, at=wired.clock.now(), grace=wired.grace)
+        if days < discrepancies.PORTION_DAYS_MAX and orders < discrepancies.PORTION_TOUCHES_MAX:
             return
 
 

@@ -15,7 +15,7 @@ from reconciliation.closing.model import Period, PeriodKind, day_period, is_clos
 from reconciliation.days.wording import METHODS
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
-from reconciliation.discrepancies.model import StillExamining
+from reconciliation.discrepancies.model import DAY_KINDS, StillExamining
 from reconciliation.journal import sources
 from reconciliation.journal import store as journal
 from reconciliation.journal.actions import DAYS_AT_ONCE
@@ -46,8 +46,9 @@ async def gather(
     if periods[0].kind != "year":
         if not await discrepancies.up_to_date(tx, at=at, grace=grace):
             raise StillExamining
+        # What has changed since a day closed is booked on an open one: it keeps no period from closing.
         by_day = {day: each for each in periods for day in each.days()}
-        for day, (items, size) in (await listing.by_day(tx, None, first=first, last=last)).items():
+        for day, (items, size) in (await listing.by_day(tx, None, first=first, last=last, without=DAY_KINDS)).items():
             if day in by_day:
                 open_[by_day[day]] = open_.get(by_day[day], NONE) + Tally(items, size)
         for found in await discrepancies.pending_ones(tx, None, at=at, grace=grace, days=(first, last)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
@@ -116,13 +116,23 @@ class Closing:
 
 
 def changed_since(closing: Closing, totals: Totals) -> Discrepancy | None:
-    """Return how a closed day differs from its closing, if it does."""
+    """Return how a closed day differs from its closing, if it does. Each closing of a day is a subject of its own."""
     more = totals - closing.totals
     if not more:
         return None
     amounts = (more.sold, more.captured, more.refunded, more.reversed, more.unallocated)
     amount = next((each for each in amounts if each), ZERO)
-    return Discrepancy("changed_after_closing", f"day:{closing.period}", "", "", amount, closing.closed_at)
+    return Discrepancy(
+        "changed_after_closing",
+        "",
+        "",
+        "",
+        amount,
+        closing.closed_at,
+        subject=f"day:{closing.period}:{closing.version}",
+        shows_on=closing.period.first_day,
+        detail=" ".join(f"{each.name}={getattr(more, each.name)}" for each in fields(more) if getattr(more, each.name)),
+    )
 
 
 class NotAPeriod(Invalid):

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from kernel.money import ZERO, Yen, total
+from kernel.money import ZERO
 from kernel.rows import Transaction
 from reconciliation.closing import store as closings
-from reconciliation.closing.model import Closing, changed_since
 from reconciliation.days import store
-from reconciliation.days.figures import NOTHING, Totals, totals_of
+from reconciliation.days.figures import NOTHING, totals_of
 from reconciliation.days.model import CalendarDay, Day
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
-from reconciliation.discrepancies.model import Discrepancy
 
 DISAGREEMENTS_SHOWN_MAX = 200
 
@@ -32,21 +30,9 @@ async def calendar(
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
         count, stake = counted.get(day, (0, ZERO))
-        summed, closing = totals.get(day, NOTHING), closed.get(day)
-        changed = _changed(closing, summed, facilities)
         pending = tuple(each for each in waiting if each.day == day)
-        answer.append(CalendarDay(day, summed, count + len(changed), stake + _size(changed), pending, closing, behind))
+        answer.append(CalendarDay(day, totals.get(day, NOTHING), count, stake, pending, closed.get(day), behind))
     return answer
-
-
-def _changed(closing: Closing | None, totals: Totals, facilities: Sequence[str] | None) -> list[Discrepancy]:
-    # A closing is about all facilities: whoever sees some of them cannot tell whether it still holds.
-    changed = changed_since(closing, totals) if closing and facilities is None else None
-    return [changed] if changed else []
-
-
-def _size(found: Sequence[Discrepancy]) -> Yen:
-    return total(Yen(abs(each.amount.amount)) for each in found)
 
 
 async def one_day(
@@ -55,8 +41,7 @@ async def one_day(
     """Return one business day with its rows by facility and method."""
     [summed] = await calendar(tx, facilities, first=day, last=day, at=at, grace=grace)
     rows = tuple(await store.rows(tx, facilities, first=day, last=day))
-    kept = await listing.open_ones(tx, facilities, days=(day, day), limit=DISAGREEMENTS_SHOWN_MAX)
-    found = (*_changed(summed.closing, summed.totals, facilities), *kept)
+    found = await listing.open_ones(tx, facilities, days=(day, day), limit=DISAGREEMENTS_SHOWN_MAX)
     return Day(
         day,
         totals_of(rows),
@@ -65,6 +50,6 @@ async def one_day(
         summed.pending,
         summed.closing,
         summed.behind,
-        found,
+        tuple(found),
         rows,
     )

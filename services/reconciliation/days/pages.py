@@ -148,7 +148,6 @@ def _told(wiring: Wiring, found: Discrepancy, tag: str) -> dict[str, Any]:
         "since": found.since,
         "what": what,
         "then": then,
-        "resolvable": found.kind != "changed_after_closing",
         "pending": found.pending,
     }
 

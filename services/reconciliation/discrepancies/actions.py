@@ -13,6 +13,10 @@ from kernel.contracts.reconciliation import DiscrepancyRaised, DiscrepancyResolv
 from kernel.money import Yen
 from kernel.outbox import Pending
 from kernel.rows import Transaction
+from reconciliation.closing import store as closings
+from reconciliation.closing.model import changed_since
+from reconciliation.days import store as figures
+from reconciliation.days.figures import NOTHING
 from reconciliation.discrepancies import findings, handling, listing, store
 from reconciliation.discrepancies.findings import Move
 from reconciliation.discrepancies.handling import BULK_MAX, Reason, Step, Stored, TooManyAtOnce
@@ -25,6 +29,7 @@ from reconciliation.discrepancies.model import (
 )
 
 PORTION_TOUCHES_MAX: Final = 2_000
+PORTION_DAYS_MAX: Final = 50
 PORTIONS_ON_READING_MAX: Final = 5
 PORTION_ITEMS_MAX: Final = 20_000
 OPEN_ONES_MAX: Final = 10_000
@@ -56,6 +61,27 @@ async def examine(tx: Transaction, *, at: datetime, grace: timedelta) -> int:
     return len(taken)
 
 
+async def examine_days(tx: Transaction, *, at: datetime) -> int:
+    """Compare days that were touched with what they were closed with; return how many, at most PORTION_DAYS_MAX.
+
+    Whoever gets that many calls it again, in another transaction.
+    """
+    if not await findings.any_touched_day(tx):
+        return 0
+    await findings.lock_days(tx)
+    days = await findings.take_touched_days(tx, limit=PORTION_DAYS_MAX)
+    if not days:
+        return 0
+    closed = await closings.standing(tx, "day", first=days[0], last=days[-1])
+    found = []
+    for day in days:
+        if day in closed:
+            now = await figures.totals(tx, None, first=day, last=day)
+            found.append(changed_since(closed[day], now.get(day, NOTHING)))
+    await _tell(tx, await findings.apply_days(tx, days, [each for each in found if each], at=at), at=at)
+    return len(days)
+
+
 async def examine_items(tx: Transaction, *, at: datetime) -> int:
     """Compare discrepancies with what matching leaves open; return how many differed, at most PORTION_ITEMS_MAX.
 
@@ -68,11 +94,12 @@ async def examine_items(tx: Transaction, *, at: datetime) -> int:
 
 
 async def up_to_date(tx: Transaction, *, at: datetime, grace: timedelta) -> bool:
-    """Judge what was touched, within bounds; tell whether nothing is left to judge."""
+    """Judge the orders and days that were touched, within bounds; tell whether nothing is left to judge."""
     for _ in range(PORTIONS_ON_READING_MAX):
-        if await examine(tx, at=at, grace=grace) < PORTION_TOUCHES_MAX:
+        days, orders = await examine_days(tx, at=at), await examine(tx, at=at, grace=grace)
+        if days < PORTION_DAYS_MAX and orders < PORTION_TOUCHES_MAX:
             return True
-    return not await findings.any_due(tx, at=at)
+    return not (await findings.any_touched_day(tx) or await findings.any_due(tx, at=at))
 
 
 async def _tell(tx: Transaction, moves: Sequence[Move], *, at: datetime) -> None:

@@ -1,16 +1,22 @@
-"""What a discrepancy rests on: the row of a statement and its file, the claim, the payout, the bank's line."""
+"""What a discrepancy rests on: the row of a statement and its file, the claim, payout, bank's line, or closing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
+from kernel.clock import business_date
 from kernel.money import Yen
 from kernel.rows import Transaction
+from reconciliation.closing import store as closings
+from reconciliation.closing.model import BY_ITSELF, day_period
+from reconciliation.days import store as figures
+from reconciliation.days.figures import NOTHING
 from reconciliation.discrepancies.handling import Stored
+from reconciliation.records.model import EntriesAsked, entries_page
 
 ROWS_MAX: Final = 20
 
@@ -20,6 +26,7 @@ TITLES: Final = {
     "claim": "What our books say",
     "payout": "Payout",
     "deposit": "Line of the bank",
+    "closing": "As it was closed, and now",
 }
 LABELS: Final = {
     "file": "File",
@@ -48,6 +55,19 @@ LABELS: Final = {
     "payer": "Remitter",
     "bank": "Bank",
     "summary": "Summary",
+    "closed_on": "Closed on",
+    "closed_by": "Closed by",
+    "sold": "Sold",
+    "sold_count": "Tickets sold",
+    "captured": "Received",
+    "refunded": "Given back",
+    "reversed": "Taken back",
+    "unallocated": "Over-receipts",
+    "admitted": "Entered",
+}
+LINKS: Final = {
+    "entries": "What was written down since",
+    "closing": "The day's closing",
 }
 _YEN: Final = {"gross", "fee", "tax", "transfer_fee", "net", "stated_net", "amount"}
 
@@ -56,12 +76,13 @@ Value = str | int | date | Yen
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One fact: a title, its values by label, the order that it is about, and the file that it came in."""
+    """One fact: a title, its values by label, the order that it is about, the file that it came in, pages about it."""
 
     title: str
     values: tuple[tuple[str, Value], ...]
     order_id: str = ""
     file_id: UUID | None = None
+    links: tuple[tuple[str, str], ...] = ()
 
 
 _LINE_SQL: Final = (
@@ -110,6 +131,8 @@ _SOURCES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 async def of(tx: Transaction, found: Stored) -> list[Evidence]:
     """Return what a discrepancy rests on; an order's facts are on the order's own page."""
     family, _, key = found.subject.partition(":")
+    if family == "day":
+        return await _of_closing(tx, found.day, key.rpartition(":")[2])
     try:
         wanted = UUID(key)
     except ValueError:
@@ -118,6 +141,28 @@ async def of(tx: Transaction, found: Stored) -> list[Evidence]:
         _evidence(title, row)
         for title, sql in _SOURCES.get(family, ())
         for row in await tx.execute(sql, id=wanted, limit=ROWS_MAX)
+    ]
+
+
+async def _of_closing(tx: Transaction, day: date, version: str) -> list[Evidence]:
+    """Return the figures of a day that differ from those of its closing: as it was closed, and as they are."""
+    kept = await closings.versions(tx, day_period(day))
+    closing = next((each for each in kept if str(each.version) == version), None)
+    if closing is None:
+        return []
+    now = (await figures.totals(tx, None, first=day, last=day)).get(day, NOTHING)
+    both = [(each.name, getattr(closing.totals, each.name), getattr(now, each.name)) for each in fields(now)]
+    since = EntriesAsked(day, day, since=closing.closed_at)
+    return [
+        Evidence(
+            TITLES["closing"],
+            (
+                (LABELS["closed_on"], business_date(closing.closed_at)),
+                *([(LABELS["closed_by"], closing.closed_by)] if closing.closed_by != BY_ITSELF else []),
+                *((LABELS[name], f"{_told(then)} → {_told(is_)}") for name, then, is_ in both if then != is_),
+            ),
+            links=((LINKS["entries"], entries_page(since)), (LINKS["closing"], f"/closings/day/{day}")),
+        )
     ]
 
 
@@ -137,6 +182,8 @@ def _evidence(title: str, row: Any) -> Evidence:
 
 def told(value: Value, *, day: Callable[[date], str]) -> str:
     """Return a value as a page writes it."""
-    if isinstance(value, date):
-        return day(value)
+    return day(value) if isinstance(value, date) else _told(value)
+
+
+def _told(value: str | int | Yen) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -12,8 +12,9 @@ from uuid import UUID
 from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.discrepancies.handling import BY_ITSELF, StepKind
-from reconciliation.discrepancies.model import ORDER_KINDS, Discrepancy, Position
+from reconciliation.discrepancies.model import DAY_KINDS, ORDER_KINDS, Discrepancy, Position
 
+APPLIED_DAYS_MAX: Final = 10_000  # of a portion's days, each with every version that it was ever closed as
 _POSITION: Final = (
     "p.order_id, p.number, p.facility, p.method, p.due, p.sold, p.captured, p.unallocated, p.reversed, "
     "p.refund_requested, p.surplus_requested, p.refunded, p.refund_failures, p.people, p.admitted, p.was_paid, "
@@ -110,6 +111,27 @@ async def arriving(tx: Transaction, *, at: datetime, limit: int) -> list[str]:
     return list(found.scalars())
 
 
+async def lock_days(tx: Transaction) -> None:
+    """Let nobody else compare days with their closings until the transaction ends."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('days', 15))")
+
+
+async def any_touched_day(tx: Transaction) -> bool:
+    """Tell whether a day is to be compared with its closing."""
+    return bool((await tx.execute("SELECT EXISTS (SELECT FROM touched_days)")).scalar_one())
+
+
+async def take_touched_days(tx: Transaction, *, limit: int) -> list[date]:
+    """Take at most `limit` days off the list, the oldest first."""
+    taken = await tx.execute(
+        "WITH taken AS (DELETE FROM touched_days WHERE day IN "
+        "(SELECT DISTINCT day FROM touched_days ORDER BY day LIMIT :limit) RETURNING day) "
+        "SELECT DISTINCT day FROM taken ORDER BY day",
+        limit=limit,
+    )
+    return list(taken.scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """What became of one discrepancy when it was looked at."""
@@ -126,14 +148,15 @@ class Move:
     amount: Yen
 
 
-# A resolution holds for its amount. Whoever changed a row since this statement began is met again next time: the
-# version says so, and nothing that a person did is overwritten.
+# A resolution holds for its amount and detail. Whoever changed a row since this statement began is met again next time:
+# the version says so, and nothing that a person did is overwritten.
 _STATE: Final = (
-    "CASE WHEN f.id IS NULL THEN 'vanished' WHEN d.resolved_amount = f.amount THEN 'resolved' "
-    "WHEN d.state = 'proposed' AND d.amount = f.amount THEN 'proposed' ELSE 'open' END"
+    "CASE WHEN f.id IS NULL THEN 'vanished' "
+    "WHEN d.resolved_amount = f.amount AND d.resolved_detail = f.detail THEN 'resolved' "
+    "WHEN d.state = 'proposed' AND d.amount = f.amount AND d.detail = f.detail THEN 'proposed' ELSE 'open' END"
 )
 _TOLD: Final = ("order_id", "number", "facility", "provider", "day")
-_COLUMNS: Final = ("kind", "subject", *_TOLD, "amount", "since")
+_COLUMNS: Final = ("kind", "subject", *_TOLD, "amount", "since", "detail")
 
 
 def _apply(found: str, scope: str, *, compared: Sequence[str]) -> str:
@@ -162,7 +185,7 @@ added AS (
 ),
 changed AS (
     UPDATE discrepancies AS d
-    SET {", ".join(f"{name} = m.{name}" for name in (*_TOLD, "amount", "since", "state"))},
+    SET {", ".join(f"{name} = m.{name}" for name in (*_TOLD, "amount", "since", "detail", "state"))},
         version = d.version + CASE WHEN m.step IS NULL THEN 0 ELSE 1 END,
         changed_at = CASE WHEN m.step IS NULL THEN d.changed_at ELSE :at END,
         proposed_by = CASE WHEN m.step IS NULL THEN d.proposed_by ELSE '' END,
@@ -178,16 +201,30 @@ SELECT id, coalesce(old_version, 0) + 1 AS version, step, kind, {", ".join(_TOLD
 """
 
 
-_ORDER_KINDS: Final = ", ".join(f"'{each}'" for each in ORDER_KINDS)
-_OF_ORDERS: Final = _apply(
+def _listed(kinds: Sequence[str]) -> str:
+    return ", ".join(f"'{each}'" for each in kinds)
+
+
+_FOUND: Final = (
     "SELECT * FROM json_to_recordset(CAST(:found AS json)) AS j(id uuid, kind text, subject text, order_id text, "
-    "number text, facility text, provider text, day date, amount bigint, since timestamptz)",
+    "number text, facility text, provider text, day date, amount bigint, since timestamptz, detail text)"
+)
+_ORDER_KINDS: Final = _listed(ORDER_KINDS)
+_OF_ORDERS: Final = _apply(
+    _FOUND,
     f"order_id = ANY(:orders) AND order_id <> '' AND kind IN ({_ORDER_KINDS})",
     compared=(*_TOLD, "amount", "since"),
 )
+# As its index says it.
+_OF_DAYS: Final = _apply(
+    _FOUND,
+    f"kind = {_listed(DAY_KINDS)} AND day = ANY(CAST(:days AS date[]))",
+    compared=(*_TOLD, "amount", "detail"),
+)
 _OF_ITEMS: Final = _apply(
-    f"SELECT CAST(md5(kind || ':' || subject) AS uuid) AS id, {', '.join(_COLUMNS)} FROM open_items",
-    f"kind NOT IN ({_ORDER_KINDS})",
+    "SELECT CAST(md5(kind || ':' || subject) AS uuid) AS id, "
+    f"{', '.join(name for name in _COLUMNS if name != 'detail')}, '' AS detail FROM open_items",
+    f"kind NOT IN ({_listed((*ORDER_KINDS, *DAY_KINDS))})",
     compared=(*_TOLD, "amount"),
 )
 
@@ -216,6 +253,20 @@ async def apply_orders(
     tx: Transaction, orders: Sequence[str], found: Sequence[Discrepancy], *, at: datetime
 ) -> list[Move]:
     """Let the discrepancies of some orders be what was found of them."""
+    limit = (len(ORDER_KINDS) + 1) * (len(orders) + 1)  # All of them: an order has each kind once at most.
+    rows = await tx.execute(_OF_ORDERS, found=_written(found), orders=list(orders), at=at, limit=limit)
+    return _moves(rows)[1]
+
+
+async def apply_days(
+    tx: Transaction, days: Sequence[date], found: Sequence[Discrepancy], *, at: datetime
+) -> list[Move]:
+    """Let the discrepancies of some days' closings be what was found of them."""
+    rows = await tx.execute(_OF_DAYS, found=_written(found), days=list(days), at=at, limit=APPLIED_DAYS_MAX)
+    return _moves(rows)[1]
+
+
+def _written(found: Sequence[Discrepancy]) -> str:
     rows = [
         {
             "id": str(each.id),
@@ -228,12 +279,11 @@ async def apply_orders(
             "day": each.day.isoformat(),
             "amount": each.amount.amount,
             "since": each.since.isoformat(),
+            "detail": each.detail,
         }
         for each in found
     ]
-    limit = (len(ORDER_KINDS) + 1) * (len(orders) + 1)  # All of them: an order has each kind once at most.
-    _, moves = _moves(await tx.execute(_OF_ORDERS, found=json.dumps(rows), orders=list(orders), at=at, limit=limit))
-    return moves
+    return json.dumps(rows)
 
 
 async def apply_items(tx: Transaction, *, at: datetime, limit: int) -> tuple[int, list[Move]]:

@@ -12,7 +12,7 @@ from kernel.money import Yen
 from kernel.refusals import Invalid
 from kernel.rows import Transaction
 from reconciliation.discrepancies.handling import State, Stored
-from reconciliation.discrepancies.model import ITEM_KINDS, Discrepancy
+from reconciliation.discrepancies.model import ORDER_KINDS, Discrepancy
 from reconciliation.discrepancies.store import COLUMNS, VISIBLE, stored
 
 Sort = Literal["age", "newest", "amount"]
@@ -175,13 +175,15 @@ async def tallies(tx: Transaction, facilities: Sequence[str] | None, wish: Wish,
 
 
 async def by_day(
-    tx: Transaction, facilities: Sequence[str] | None, *, first: date, last: date
+    tx: Transaction, facilities: Sequence[str] | None, *, first: date, last: date, without: Sequence[str] = ()
 ) -> dict[date, tuple[int, Yen]]:
-    """Return how many are open on each day of a range, and over how much, whichever way."""
+    """Return how many are open on each day of a range, `without` some kinds, and over how much, whichever way."""
     rows = await tx.execute(
         f"SELECT day, sum(items)::bigint AS items, sum(size)::bigint AS size FROM discrepancy_counts "
-        f"WHERE {_OPEN} AND {VISIBLE} AND day BETWEEN :first AND :last GROUP BY day HAVING sum(items) <> 0",
+        f"WHERE {_OPEN} AND {VISIBLE} AND day BETWEEN :first AND :last AND kind <> ALL(CAST(:without AS text[])) "
+        "GROUP BY day HAVING sum(items) <> 0",
         facilities=facilities,
+        without=list(without),
         first=first,
         last=last,
     )
@@ -239,7 +241,7 @@ def as_found(kept: Stored) -> Discrepancy:
         kept.facility,
         kept.amount,
         kept.since,
-        subject=kept.subject if kept.kind in ITEM_KINDS else "",
+        subject=kept.subject if kept.kind not in ORDER_KINDS else "",
         provider=kept.provider,
         shows_on=kept.day,
     )

@@ -1,4 +1,4 @@
-"""What does not agree: judged of one order from its position alone, or left open by matching. Pure."""
+"""What does not agree: judged of one order or closed day from its figures alone, or left open by matching. Pure."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ OrderKind = Literal[
     "unallocated",
     "admitted_though_void",
     "admitted_without_order",
-    "changed_after_closing",
 ]
+DayKind = Literal["changed_after_closing"]
 # What matching leaves open between our books, the providers' statements and the bank's: the view open_items.
 ItemKind = OpenKind
-Kind = OrderKind | ItemKind
+Kind = OrderKind | DayKind | ItemKind
 ORDER_KINDS: Final[tuple[str, ...]] = get_args(OrderKind)
+DAY_KINDS: Final[tuple[str, ...]] = get_args(DayKind)
 ITEM_KINDS: Final[tuple[str, ...]] = get_args(ItemKind)
 FAMILY = UUID("5f0b6a52-0d0e-5b57-9a0e-8f6d4e6f2c10")  # Ids of an order's discrepancies follow from kind and order.
 
@@ -72,7 +73,7 @@ class Discrepancy:
     """Something that does not agree. `pending`: young enough that events may still be on their way.
 
     `subject` is what it is about, such as line:… or deposit:…; an order unless it is said. `shows_on`: the day it
-    counts on, where that is not the day of `since`.
+    counts on, where that is not the day of `since`. `detail`: what was found, where one amount does not say all of it.
     """
 
     kind: Kind
@@ -85,6 +86,7 @@ class Discrepancy:
     subject: str = ""
     provider: str = ""
     shows_on: date | None = None
+    detail: str = ""
 
     @property
     def about(self) -> str:
@@ -94,7 +96,7 @@ class Discrepancy:
     @property
     def id(self) -> UUID:
         """The id: the same for the same kind and subject, for ever."""
-        if self.subject and self.kind in ITEM_KINDS:
+        if self.subject and self.kind not in ORDER_KINDS:
             return UUID(hashlib.md5(f"{self.kind}:{self.subject}".encode(), usedforsecurity=False).hexdigest())
         return uuid5(FAMILY, f"{self.kind}:{self.order_id}")
 

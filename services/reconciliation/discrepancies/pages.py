@@ -264,6 +264,7 @@ async def _one(
                 "values": [(words(label), evidence.told(value, day=day)) for label, value in each.values],
                 "order_id": each.order_id,
                 "file_id": each.file_id,
+                "links": [(words(said), address) for said, address in each.links],
             }
             for each in facts
         ],

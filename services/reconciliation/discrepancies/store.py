@@ -98,7 +98,8 @@ async def settlements(tx: Transaction, ids: Sequence[UUID]) -> dict[UUID, Step]:
 _CHANGE: Final = """
 UPDATE discrepancies AS d SET state = j.state, assignee = j.assignee, version = j.version, changed_at = j.changed_at,
     proposed_by = j.proposed_by, approved_by = j.approved_by,
-    resolved_amount = CASE WHEN j.state = 'resolved' THEN d.amount ELSE d.resolved_amount END
+    resolved_amount = CASE WHEN j.state = 'resolved' THEN d.amount ELSE d.resolved_amount END,
+    resolved_detail = CASE WHEN j.state = 'resolved' THEN d.detail ELSE d.resolved_detail END
 FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:assignees AS text[]), CAST(:versions AS integer[]),
     CAST(:moments AS timestamptz[]), CAST(:proposers AS text[]), CAST(:approvers AS text[]))
     AS j(id, state, assignee, version, changed_at, proposed_by, approved_by)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from reconciliation.discrepancies.evidence import LABELS, TITLES
+from reconciliation.discrepancies.evidence import LABELS, LINKS, TITLES
 from reconciliation.discrepancies.handling import Cause, State, StepKind
 from reconciliation.discrepancies.listing import AGE_DAYS, Sort
 from reconciliation.discrepancies.model import Kind
@@ -74,7 +74,10 @@ EXPLANATIONS: Final[dict[Kind, tuple[str, str]]] = {
     ),
     "changed_after_closing": (
         "The day's figures have changed by {amount} since it was closed.",
-        "Compare the orders of the day with the closed figures, and book the difference in an open day.",
+        (
+            "See what was written down since, and note why it came late. The journal books it on the first open day; "
+            "if the day itself has to be put right, have its closing opened again."
+        ),
     ),
     "missing_here": (
         "The provider's statement has {amount} that our books do not have.",
@@ -207,4 +210,4 @@ SORTS: Final[dict[Sort, str]] = {
 AGES: Final = ("Under a week", "1 to 4 weeks", "1 to 3 months", "Over 3 months")  # the groups of listing.AGE_DAYS
 assert len(AGES) == len(AGE_DAYS) + 1  # noqa: S101 - each group has its name
 
-TABLES: Final = (KINDS, STATES, STEPS, CAUSES, SEVERITY_WORDS, SORTS, LABELS, TITLES, dict(enumerate(AGES)))
+TABLES: Final = (KINDS, STATES, STEPS, CAUSES, SEVERITY_WORDS, SORTS, LABELS, TITLES, LINKS, dict(enumerate(AGES)))

@@ -20,7 +20,8 @@ class Desk:
         wiring, done = self.books.wiring, 0
         while True:
             async with wiring.database.transaction("test") as tx:
-                more = await actions.examine(tx, at=wiring.clock.now(), grace=wiring.grace)
+                more = await actions.examine_days(tx, at=wiring.clock.now())
+                more += await actions.examine(tx, at=wiring.clock.now(), grace=wiring.grace)
                 more += await actions.examine_items(tx, at=wiring.clock.now())
             if not more:
                 return done

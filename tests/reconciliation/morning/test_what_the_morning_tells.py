@@ -1,7 +1,9 @@
 """In the morning one page tells what agrees, what is due, what is missing, and what waits for whoever looks."""
 
+import json
 import uuid
 from collections import Counter
+from dataclasses import fields
 from datetime import date, timedelta
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from kernel.access import Role
 from kernel.clock import business_date
 from kernel.contracts import payments
+from reconciliation.days.figures import Totals
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.morning import actions
 from reconciliation.morning.model import CHART_DAYS, Reach
@@ -108,10 +111,11 @@ async def test_days_that_nobody_closed_are_counted_from_the_beginning_of_the_boo
     await books.take(month(3, date(2026, 11, 20), date(2026, 11, 20), orders_a_day=1, faults={}))
     closing = (
         "INSERT INTO closings (kind, first_day, last_day, version, totals, closed_by, closed_at) "
-        "VALUES ('day', :day, :day, 1, '{}', 'momiji', now())"
+        "VALUES ('day', :day, :day, 1, CAST(:figures AS jsonb), 'momiji', now())"
     )
-    await do(books, closing, day=date(2026, 11, 20))
-    await do(books, closing, day=date(2026, 11, 22))
+    figures = json.dumps({each.name: 0 for each in fields(Totals)})
+    await do(books, closing, day=date(2026, 11, 20), figures=figures)
+    await do(books, closing, day=date(2026, 11, 22), figures=figures)
     found = (await told(books)).books
     assert (found.open_days, found.first_open_day) == (3, date(2026, 11, 21))
 
