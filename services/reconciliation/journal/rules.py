@@ -28,6 +28,7 @@ Rule = Literal[
     "dispute_lost",
     "fee",
     "fee_tax",
+    "line_transfer_fee",
     "adjustment",
     "deposited",
     "transfer_fee",
@@ -68,6 +69,8 @@ RULES: Final[dict[Rule, Books]] = {
     "dispute_lost": Books("disputes", "refunds", "disputed"),
     "fee": Books("fees", "fees", "provider_receivable"),
     "fee_tax": Books("fees", "fee_tax", "provider_receivable"),
+    # What a line says that the transfer cost, on the line's day; what only the contract says comes with the deposit.
+    "line_transfer_fee": Books("fees", "transfer_fees", "provider_receivable"),
     # What a provider adds or takes for a reason that only it knows.
     "adjustment": Books("adjustments", "provider_receivable", "suspense"),
     "deposited": Books("deposit", "bank", "provider_receivable"),

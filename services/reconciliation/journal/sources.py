@@ -118,6 +118,7 @@ WITH charged AS (
     SELECT l.id, l.provider, l.occurred_on, l.attempt_id, l.reference,
         {KEPT_OF_LINE["fee"]} + CASE WHEN l.kind = 'fee' AND l.word <> 'tax' THEN -l.gross ELSE 0 END AS fee,
         {KEPT_OF_LINE["tax"]} + CASE WHEN l.kind = 'fee' AND l.word = 'tax' THEN -l.gross ELSE 0 END AS tax,
+        CASE WHEN l.kind = 'transfer_fee' THEN -l.gross ELSE 0 END AS transfer_fee,
         CASE WHEN l.kind = 'adjustment' THEN l.gross ELSE 0 END AS adjusted
     FROM settlement_lines AS l
     JOIN line_terms AS t ON t.provider = l.provider AND t.day = l.occurred_on AND t.brand = l.brand AND t.method = ''
@@ -149,6 +150,8 @@ WITH charged AS (
     SELECT 'fee_tax', id, occurred_on, provider, facility, revenue_owner, attempt_id, reference,
         div(tax * upto, whole) - div(tax * (upto - part), whole) FROM borne
     UNION ALL
+    SELECT 'line_transfer_fee', id, occurred_on, provider, '', '', attempt_id, reference, transfer_fee FROM charged
+    UNION ALL
     SELECT 'adjustment', id, occurred_on, provider, '', '', attempt_id, reference, adjusted FROM charged
 )
 """
@@ -172,7 +175,8 @@ WITH came AS (
     FROM deposit_legs AS d JOIN bank_lines AS b ON b.id = d.bank_line_id WHERE d.stands GROUP BY 1
 ), due AS (
     SELECT coalesce(d.group_id, d.bank_line_id) AS place, p.provider, sum(p.net) AS net,
-        sum(p.transfer_fee) AS transfer_fee, sum(p.fee - p.lines_fee) AS fee, sum(p.tax - p.lines_tax) AS tax,
+        sum(p.transfer_fee - coalesce(p.lines_transfer_fee, 0)) AS transfer_fee,
+        sum(p.fee - p.lines_fee) AS fee, sum(p.tax - p.lines_tax) AS tax,
         max(p.last_day) AS last_day
     FROM deposit_legs AS d JOIN payouts AS p ON p.id = d.payout_id WHERE d.stands GROUP BY 1, 2
 ), whole AS (

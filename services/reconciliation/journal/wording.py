@@ -17,5 +17,6 @@ RULE_WORDS = {
     "dispute_lost": "Contest lost",
     "fee": "Fee",
     "fee_tax": "Tax on a fee",
+    "line_transfer_fee": "Transfer fee",
     "adjustment": "Adjustment",
 }

@@ -40,7 +40,7 @@ class ProviderLine:
     @property
     def wants_match(self) -> bool:
         """Tell whether our books must have it."""
-        return self.kind not in {"fee", "adjustment", "payout"}
+        return self.kind not in {"fee", "transfer_fee", "adjustment", "payout"}
 
 
 @dataclass(frozen=True, slots=True)

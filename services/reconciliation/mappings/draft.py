@@ -36,6 +36,9 @@ _LIKELY: Final[AnyMapping[str, tuple[str, ...]]] = {
     "brand": ("ブランド", "brand"),
 }
 _LIKELY_KINDS: Final[Sequence[tuple[str, LineKind]]] = (
+    ("振込手数料", "transfer_fee"),
+    ("送金手数料", "transfer_fee"),
+    ("transfer fee", "transfer_fee"),
     ("手数料", "fee"),
     ("fee", "fee"),
     ("返金", "refund"),

@@ -28,6 +28,7 @@ KIND_NAMES: Final[Mapping[str, str]] = {
     "dispute": "Disputed payment",
     "dispute_won": "Dispute won",
     "fee": "Fee",
+    "transfer_fee": "Transfer fee",
     "adjustment": "Other",
     "payout": "Transfer to our account",
 }

@@ -48,7 +48,10 @@ class LineTerms:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What lines add up to, of one payout. `exact_fee`: gross times basis points; `stated_net`: the provider's word."""
+    """What lines add up to, of one payout. `exact_fee`: gross times basis points; `stated_net`: the provider's word.
+
+    `lines_transfer_fee`: what lines say that the transfer cost; None: none of them says it.
+    """
 
     provider: str
     contract: str
@@ -63,11 +66,13 @@ class Sums:
     lines_tax: Yen
     exact_fee: int
     stated_net: Yen | None
+    lines_transfer_fee: Yen | None = None
 
     def plus(self, more: Sums) -> Sums:
         """Return both together."""
         told = [each for each in (self.told_on, more.told_on) if each is not None]
         stated = [each.amount for each in (self.stated_net, more.stated_net) if each is not None]
+        transfer = [each.amount for each in (self.lines_transfer_fee, more.lines_transfer_fee) if each is not None]
         return replace(
             self,
             named=self.named or more.named,
@@ -80,6 +85,7 @@ class Sums:
             lines_tax=self.lines_tax + more.lines_tax,
             exact_fee=self.exact_fee + more.exact_fee,
             stated_net=Yen(sum(stated)) if stated else None,
+            lines_transfer_fee=Yen(sum(transfer)) if transfer else None,
         )
 
 
@@ -139,6 +145,7 @@ def close(sums: Sums, terms: Terms | None) -> Payout:
     _, said = _agreed(terms, last)
     kept = _kept_of_whole(said, sums.exact_fee)
     fee, tax = sums.lines_fee + kept.fee, sums.lines_tax + kept.tax
+    transfer = sums.lines_transfer_fee  # What lines say of it is what was taken; else the contract says it.
     arrives_on = sums.told_on or _arrival(said, last, named=sums.named)
     return Payout(
         sums=sums,
@@ -147,7 +154,7 @@ def close(sums: Sums, terms: Terms | None) -> Payout:
         account=said.account,
         fee=fee,
         tax=tax,
-        transfer_fee=transfer_fee_of(said, sums.gross - fee - tax),
+        transfer_fee=transfer_fee_of(said, sums.gross - fee - tax) if transfer is None else transfer,
     )
 
 

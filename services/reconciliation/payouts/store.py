@@ -41,11 +41,12 @@ SELECT l.provider, t.contract, l.payout <> '' AS named,
        CASE WHEN l.payout <> '' THEN l.payout WHEN l.kind = 'payout' THEN t.paid ELSE t.period END AS key,
        min(l.occurred_on) AS first_day, max(l.occurred_on) AS last_day, max(l.arrives_on) AS told_on,
        count(*) FILTER (WHERE l.kind <> 'payout') AS lines,
-       coalesce(sum(l.gross) FILTER (WHERE l.kind NOT IN ('payout', 'fee')), 0)::bigint AS gross,
+       coalesce(sum(l.gross) FILTER (WHERE l.kind NOT IN ('payout', 'fee', 'transfer_fee')), 0)::bigint AS gross,
        (coalesce(sum({KEPT_OF_LINE["fee"]}) FILTER (WHERE l.kind <> 'payout'), 0)
         - coalesce(sum(l.gross) FILTER (WHERE l.kind = 'fee'), 0))::bigint AS lines_fee,
        coalesce(sum({KEPT_OF_LINE["tax"]}) FILTER (WHERE l.kind <> 'payout'), 0)::bigint AS lines_tax,
        coalesce(sum({_SAID["exact"]}) FILTER (WHERE {_BY_TERMS.format(rounded="payout")}), 0)::bigint AS exact_fee,
+       (-sum(l.gross) FILTER (WHERE l.kind = 'transfer_fee'))::bigint AS lines_transfer_fee,
        (-sum(l.net) FILTER (WHERE l.kind = 'payout'))::bigint AS stated_net
 FROM settlement_lines AS l
 JOIN line_terms AS t ON t.provider = l.provider AND t.day = l.occurred_on AND t.brand = l.brand
@@ -70,7 +71,7 @@ _WITH_METHODS: Final = (
 _COLUMNS: Final = (
     *("id", "contract", "provider", "key", "arrives_on", "first_day", "last_day", "lines", "gross", "fee", "tax"),
     *("transfer_fee", "net", "stated_net", "account", "missed_after", "named", "told_on", "lines_fee", "lines_tax"),
-    "exact_fee",
+    *("exact_fee", "lines_transfer_fee"),
 )
 
 
@@ -141,6 +142,7 @@ def _sums(row: Any) -> Sums:
         lines_tax=Yen(row.lines_tax),
         exact_fee=row.exact_fee,
         stated_net=None if row.stated_net is None else Yen(row.stated_net),
+        lines_transfer_fee=None if row.lines_transfer_fee is None else Yen(row.lines_transfer_fee),
     )
 
 
@@ -200,6 +202,7 @@ def _row(payout: Payout, terms: Terms | None) -> dict[str, Any]:
         "lines_fee": sums.lines_fee.amount,
         "lines_tax": sums.lines_tax.amount,
         "exact_fee": sums.exact_fee,
+        "lines_transfer_fee": None if sums.lines_transfer_fee is None else sums.lines_transfer_fee.amount,
     }
 
 

@@ -32,6 +32,7 @@ LINE_KINDS = {
     "dispute": "Contested payment",
     "dispute_won": "Contest won",
     "fee": "Fee",
+    "transfer_fee": "Transfer fee",
     "adjustment": "Adjustment",
     "payout": "Payout",
 }

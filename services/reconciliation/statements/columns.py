@@ -7,10 +7,20 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 LineKind = Literal[
-    "charge", "refund", "refund_failure", "reversal", "dispute", "dispute_won", "fee", "adjustment", "payout"
+    "charge",
+    "refund",
+    "refund_failure",
+    "reversal",
+    "dispute",
+    "dispute_won",
+    "fee",
+    "transfer_fee",
+    "adjustment",
+    "payout",
 ]
 """What a provider says happened: money of a payer came (charge), went back (refund, reversal by a bank, dispute), or
-came again (refund_failure, dispute_won); a fee of its own; anything else (adjustment); the transfer to our bank.
+came again (refund_failure, dispute_won); a fee of its own; what the bank took for a transfer (transfer_fee); anything
+else (adjustment); the transfer to our bank.
 """
 
 Parse = Literal["text", "yen", "day", "moment_utc", "moment_japan"]

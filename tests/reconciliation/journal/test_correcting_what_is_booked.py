@@ -9,7 +9,7 @@ import pytest
 from kernel.contracts import payments
 from reconciliation.matching import actions as matching
 from support.money_stories import Tale, tale
-from support.settlement import put_bank_line, put_leg, put_line, put_lines_of_claims, put_payout
+from support.settlement import pay_out, put_bank_line, put_leg, put_line, put_lines_of_claims, put_payout
 
 AT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 DAY, NEXT_DAY = date(2026, 11, 24), date(2026, 11, 25)
@@ -124,6 +124,21 @@ async def test_fees_of_every_kind_are_booked_on_the_day_of_their_line(post, bala
     await post()
     assert await balance() == {"fees": 282, "fee_tax": 28, "provider_receivable": 2690, "suspense": -3000}
     assert {(each.kind, each.booked_on) for each in await ask(VOUCHERS)} == {("fees", DAY), ("adjustments", NEXT_DAY)}
+
+
+async def test_a_transfer_fee_that_is_a_line_is_booked_on_its_day_and_not_again_with_the_deposit(
+    books, post, balance, tx
+):
+    async with tx() as open_:
+        await put_line(open_, provider="newcomer", kind="adjustment", day=DAY, gross=1000)
+        await put_line(open_, provider="newcomer", kind="transfer_fee", day=DAY, gross=-220)
+        await matching.run(open_, run_id=uuid4(), at=books.clock.at)
+    await post()
+    assert await balance() == {"transfer_fees": 220, "provider_receivable": 780, "suspense": -1000}
+    async with tx() as open_:
+        await pay_out(open_)
+    await post()
+    assert await balance() == {"bank": 780, "transfer_fees": 220, "suspense": -1000}
 
 
 async def test_a_fee_is_borne_by_who_earns_the_payment_in_parts_that_make_the_whole(books, post, ask, tx):

@@ -1,8 +1,14 @@
 """Accounting makes a mapping of columns, and files of it are statements like any other."""
 
+from datetime import date
+from uuid import uuid4
+
 import pytest
 
 from kernel.access import Role
+from reconciliation.mappings import shipped
+from reconciliation.matching import actions as matching
+from reconciliation.payouts import store as payouts
 
 KOMOJU = {
     "title": "KOMOJU 精算明細",
@@ -47,6 +53,18 @@ def send(books, web):
 
 def changed(**definition):
     return KOMOJU | {"definition": KOMOJU["definition"] | definition}
+
+
+async def test_the_transfer_fee_of_the_example_that_comes_with_momiji_closes_its_payout(put, books, web):
+    await put(shipped.examples()["komoju"])
+    body = shipped.file_of("komoju").read_bytes()
+    await web.post("/v1/statements/komoju", content=body, headers=books.token(Role.ACCOUNTING))
+    async with books.wiring.database.transaction("test") as tx:
+        await matching.run(tx, run_id=uuid4(), at=books.clock.at)
+        (payout,) = await payouts.between(tx, first=date.min, last=date.max, limit=10)
+    figures = (payout.gross, payout.fee, payout.tax, payout.transfer_fee, payout.net)
+    assert [each.amount for each in figures] == [5000, 180, 18, 220, 4582]
+    assert payout.equal
 
 
 async def test_a_file_of_a_mapping_is_a_statement_that_names_the_version(put, send, books):

@@ -84,7 +84,7 @@ def lines():
             brand=brand,
         ),
         st.sampled_from([*DEFINITIONS, "nobody_knows"]),
-        st.sampled_from(["charge", "charge", "refund", "fee", "adjustment", "payout"]),
+        st.sampled_from(["charge", "charge", "refund", "fee", "transfer_fee", "adjustment", "payout"]),
         st.integers(0, 5000),
         st.integers(0, 50),
         st.sampled_from(["", "po_1", "po_2"]),
@@ -102,7 +102,7 @@ def kept_by_terms(line):
 
 
 def expected(made):
-    """Return the payouts by a plain reading: (provider, key) → (lines, gross, fee, tax)."""
+    """Return the payouts by a plain reading: (provider, key) → (lines, gross, fee, tax, transfer fee)."""
     found = defaultdict(list)
     for line in made:
         if line.kind != "payout":
@@ -111,7 +111,7 @@ def expected(made):
             found[line.provider, line.payout or period_of(periods, line.day).key].append(line)
     answer = {}
     for (provider, key), parts in found.items():
-        gross = total(Yen(each.gross) for each in parts if each.kind != "fee")
+        gross = total(Yen(each.gross) for each in parts if each.kind not in ("fee", "transfer_fee"))
         fee = total(kept_by_terms(each)[0] + Yen(each.fee) for each in parts)
         fee -= total(Yen(each.gross) for each in parts if each.kind == "fee")
         tax = total(kept_by_terms(each)[1] for each in parts)
@@ -123,7 +123,9 @@ def expected(made):
             )
             whole = -(-exact // 10_000)
             fee, tax = fee + Yen(whole), tax + Yen(whole * 10 // 100)
-        answer[provider, key] = (len(parts), gross, fee, tax)
+        said, told = DEFINITIONS.get(provider), [Yen(-each.gross) for each in parts if each.kind == "transfer_fee"]
+        agreed = transfer_fee_of(said, gross - fee - tax) if said else ZERO
+        answer[provider, key] = (len(parts), gross, fee, tax, total(told) if told else agreed)
     return answer
 
 
@@ -145,13 +147,14 @@ async def hold(books, made, dice):
             (each.provider, each.key): each
             for each in await payouts.between(tx, first=date.min, last=date.max, limit=1000)
         }
-        seen = {key: (each.lines, each.gross, each.fee, each.tax) for key, each in found.items() if each.lines}
+        seen = {
+            key: (each.lines, each.gross, each.fee, each.tax, each.transfer_fee)
+            for key, each in found.items()
+            if each.lines
+        }
         assert seen == expected(made)
         for each in found.values():
-            said = DEFINITIONS.get(each.provider)
-            before = each.gross - each.fee - each.tax
-            assert each.transfer_fee == (transfer_fee_of(said, before) if said else ZERO)
-            assert each.net == before - each.transfer_fee
+            assert each.net == each.gross - each.fee - each.tax - each.transfer_fee
             assert each.first_day <= each.last_day
             assert each.arrives_on <= each.missed_after
         before = list(await tx.execute("SELECT * FROM payouts ORDER BY id"))
@@ -205,6 +208,17 @@ async def test_a_transfer_that_names_no_payout_is_about_the_period_that_arrives_
         claims=[Claim(10_000, attempt=payment(1), method="qr_one")],
     )
     assert (payout.key, payout.arrives_on, payout.net) == ("2026-11-30", paid, Yen(9373))
+    assert (payout.equal, left) == (True, [])
+
+
+async def test_what_lines_say_that_the_transfer_cost_counts_instead_of_what_the_contract_says(books):
+    (payout,), left = await after_run(
+        books,
+        Line(5_000, kind="adjustment", provider="by_lines"),
+        Line(-165, kind="transfer_fee", provider="by_lines"),
+        Line(-4_835, kind="payout", provider="by_lines", day=date(2026, 12, 15)),
+    )
+    assert (payout.gross, payout.fee, payout.transfer_fee, payout.net) == (Yen(5_000), ZERO, Yen(165), Yen(4_835))
     assert (payout.equal, left) == (True, [])
 
 

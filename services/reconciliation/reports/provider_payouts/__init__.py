@@ -65,7 +65,8 @@ _PAYOUTS: Final = """
 WITH shown AS MATERIALIZED (
     SELECT * FROM payouts WHERE arrives_on BETWEEN :first AND :last ORDER BY arrives_on, provider, key LIMIT :limit
 ), made AS (
-    SELECT p.id, count(*) FILTER (WHERE m.line_id IS NULL AND l.kind NOT IN ('fee', 'adjustment')) AS unmatched,
+    SELECT p.id,
+        count(*) FILTER (WHERE m.line_id IS NULL AND l.kind NOT IN ('fee', 'transfer_fee', 'adjustment')) AS unmatched,
         coalesce(sum(CASE WHEN m.claim_id IS NOT NULL THEN c.amount WHEN m.line_id IS NOT NULL THEN l.gross END), 0)
             AS claimed
     FROM shown AS p
