@@ -12,6 +12,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,12 @@ STOP_SECONDS_MAX = 15.0
 DATABASE_NAME_MAX = 40
 
 # Small and honest: every commit reaches the disk, and the whole fits beside three services on a small machine.
-CONFIGURATION = {
+CONFIGURATION: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "120",
-    "shared_buffers": "64MB",
-    "max_wal_size": "512MB",
+    "shared_buffers": "128MB",
+    "max_wal_size": "2GB",  # A year of statements is written without a checkpoint in its midst.
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -46,8 +47,9 @@ class PostgresError(Exception):
 class EmbeddedPostgres:
     """One server over one data folder, reached only by a unix socket and only by the user who runs it."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, settings: Mapping[str, str] = CONFIGURATION) -> None:
         self.data = data.absolute()
+        self._settings = settings
         # Socket addresses are limited to about 100 characters, so the socket does not lie in the data folder.
         mark = hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
         self.sockets = Path(tempfile.gettempdir()) / f"momiji-{os.getuid()}-{mark}"
@@ -156,7 +158,7 @@ class EmbeddedPostgres:
         return True
 
     def _launch(self) -> None:
-        options = [f"--{name}={value}" for name, value in CONFIGURATION.items()]
+        options = [f"--{name}={value}" for name, value in self._settings.items()]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
                 [str(self.program("postgres")), "-D", str(self.data), "-k", str(self.sockets), *options],

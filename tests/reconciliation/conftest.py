@@ -53,15 +53,14 @@ def books_template(postgres):
 @pytest.fixture
 async def books(postgres, books_template, tmp_path):
     name = f"books_{id(tmp_path)}"
-    with postgres.server.connect("postgres") as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{books_template}"')
+    url = postgres.copy(books_template, name)
     private, public = new_key_pair()
     keys = tmp_path / "keys"
     keys.mkdir()
     (keys / "staff.pem").write_text(public)
     settings = ReconciliationSettings(
-        reconciliation_database_url=postgres.server.url(name),
-        stream_database_url=postgres.server.url(name),
+        reconciliation_database_url=url,
+        stream_database_url=url,
         trusted_keys_dir=keys,
         session_key="test-session-key-of-enough-characters",
         ticketing_url="http://127.0.0.1:9",

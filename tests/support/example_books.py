@@ -106,14 +106,12 @@ async def _settle(tx):
 
 
 @contextmanager
-def database(server, empty):
+def database(postgres, empty):
     """Yield the address of a database that holds the example, made of one with empty tables."""
-    name = f"example_books_{id(empty)}_{datetime.now(UTC):%H%M%S%f}"
-    with server.connect("postgres") as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{empty}"')
-    asyncio.run(_fill(server.url(name)))
-    yield server.url(name)
-    server.drop_database(name)
+    url = postgres.copy(empty, f"example_books_{id(empty)}_{datetime.now(UTC):%H%M%S%f}")
+    asyncio.run(_fill(url))
+    yield url
+    postgres.drop(url)
 
 
 async def _fill(url):

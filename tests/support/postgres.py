@@ -7,9 +7,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from console.postgres import EmbeddedPostgres
+from console.postgres import CONFIGURATION, EmbeddedPostgres
 
 _numbers = itertools.count(1)
+# A machine that loses its power in mid-test loses nothing that is needed: what is committed need not reach the disk.
+HASTY = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
 class TestServer:
@@ -20,7 +22,7 @@ class TestServer:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="momiji-pg-"))
         self._folder.chmod(0o711)
-        self.server = EmbeddedPostgres(self._folder / "data")
+        self.server = EmbeddedPostgres(self._folder / "data", {**CONFIGURATION, **HASTY})
 
     def start(self) -> None:
         self.server.start()
@@ -33,6 +35,13 @@ class TestServer:
         """Create an empty database and return its SQLAlchemy address."""
         name = f"{prefix}_{next(_numbers)}"
         self.server.create_database(name)
+        return self.server.url(name)
+
+    def copy(self, template: str, name: str) -> str:
+        """Create a database like another that nobody uses at the moment; return its SQLAlchemy address."""
+        with self.server.connect("postgres") as connection:
+            # By files and not through the log: half the work for databases as small as these.
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return self.server.url(name)
 
     def drop(self, url: str) -> None:

@@ -27,9 +27,7 @@ def sold_template(postgres):
 @pytest.fixture
 def ticketing_url(postgres, sold_template):
     name = f"shop_{id(object())}"
-    with postgres.server.connect("postgres") as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{sold_template}"')
-    yield postgres.server.url(name)
+    yield postgres.copy(sold_template, name)
     postgres.server.drop_database(name)
 
 

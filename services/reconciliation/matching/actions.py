@@ -20,14 +20,14 @@ async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
     await store.take_new_files(tx, run_id)
     terms = await contracts.terms(tx)
     days = await store.days_of_lines(tx)
-    await store.match(tx, run_id, days_late(terms, sorted({(each.provider, each.day) for each in days})))
+    many = await store.match(tx, run_id, days_late(terms, sorted({(each.provider, each.day) for each in days})))
     reached = await store.reach(tx)
     now: dict[str, date] = {}
     for each in days:
         if each.new and each.moves:
             now[each.provider] = max(each.day, now.get(each.provider, reached.get(each.provider, each.day)))
     await store.note_open_lines(tx)
-    await store.note_open_claims(tx, carriers(terms.values(), reached, now))
+    await store.note_open_claims(tx, carriers(terms.values(), reached, now), many=many)
     await store.forget_what_is_matched(tx)
     await store.set_reach(tx, now)
     changed = await payouts.refresh(tx, run_id, [each for each in days if each.new], terms)
@@ -48,7 +48,7 @@ async def contract_changed(tx: Transaction, provider: str, *, at: datetime) -> N
     reached = await store.reach(tx)
     await store.forget_open_claims(tx, provider)
     mine = [terms[provider]] if provider in terms else []
-    await store.note_open_claims(tx, carriers(mine, {}, reached, anew=True))
+    await store.note_open_claims(tx, carriers(mine, {}, reached, anew=True), many=True)
 
 
 async def take_back(

@@ -24,10 +24,13 @@ _LINES: Final = (
     "coalesce(late.days, 0) AS tolerated FROM settlement_lines AS l "
     "LEFT JOIN provider_days AS late ON late.provider = l.provider AND late.day = l.occurred_on "
     f"WHERE l.attempt_id IS NOT NULL AND l.kind IN ({_KINDS}) "
+)
+# A line that no run has seen is in no match.
+_NEW_LINES: Final = f"{_LINES} AND l.file_id IN (SELECT file_id FROM new_files)"
+_OPEN_LINES: Final = (
+    f"{_LINES} AND l.id IN (SELECT line_id FROM open_lines) "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
 )
-_NEW_LINES: Final = f"{_LINES} AND l.file_id IN (SELECT file_id FROM new_files)"
-_OPEN_LINES: Final = f"{_LINES} AND l.id IN (SELECT line_id FROM open_lines)"
 _ALL_CLAIMS: Final = (
     f"SELECT c.id, c.attempt_id, c.kind, c.amount, c.business_date AS day, c.kind IN ({_IN}) AS came "
     "FROM claims AS c WHERE c.attempt_id IS NOT NULL "
@@ -35,6 +38,13 @@ _ALL_CLAIMS: Final = (
 )
 _CLAIMS: Final = f"{_ALL_CLAIMS} AND c.attempt_id IN (SELECT attempt_id FROM {{lines}})"
 LINES_OF_MOST_CLAIMS: Final = 100_000  # From so many lines on it is cheaper to join all claims than to pick theirs.
+_LINE: Final = "id, attempt_id, kind, amount, day, came, tolerated"
+# Each line beside the claim that is alike, if there is one; where several are, in more than one row.
+_PAIRED: Final = (
+    "CREATE TEMPORARY TABLE paired ON COMMIT DROP AS SELECT l.*, c.id AS claim_id, c.day AS claimed_on "
+    "FROM ({lines}) AS l LEFT JOIN (SELECT id, attempt_id, kind, amount, day FROM ({claims}) AS open) AS c "
+    "USING (attempt_id, kind, amount)"
+)
 # Asked as a whole, of the few that fell, and not of every pair: those that stand are a million.
 _NOT_FALLEN: Final = (
     "(l.id, c.id) NOT IN (SELECT line_id, claim_id FROM match_legs WHERE NOT stands AND group_id IS NULL)"
@@ -42,17 +52,35 @@ _NOT_FALLEN: Final = (
 _LATE: Final = "greatest(l.day - c.day - l.tolerated, 0)"
 
 
-def _pairs(rule: Rule, by: str, lines: str, claims: str) -> str:
+_PLANS: Final = "SELECT set_config('enable_nestloop', '{0}', true), set_config('enable_mergejoin', '{0}', true)"
+_ALIKE_ONCE: Final = (
+    f"{_INSERT} SELECT l.id, c.id, NULL, 'same_payment_same_kind', {RULE_VERSION}, :run_id, 0, {_LATE} FROM (SELECT "
+    "id, day, tolerated, claim_id, claimed_on FROM paired WHERE claim_id IS NOT NULL "
+    "AND attempt_id NOT IN (SELECT attempt_id FROM repeated)) AS l, "
+    f"LATERAL (SELECT l.claim_id AS id, l.claimed_on AS day) AS c WHERE {_NOT_FALLEN}"
+)
+
+
+def _taken(insert: str, lines: str = "left_lines", claims: str = "left_claims") -> str:
+    """Return the statement that makes matches and takes their lines and claims out of the tables they were in.
+
+    So no rule has to look among the million that other rules matched.
+    """
+    return (
+        f"WITH made AS ({insert} RETURNING line_id, claim_id), "
+        f"gone AS (DELETE FROM {lines} WHERE id IN (SELECT line_id FROM made)) "
+        f"DELETE FROM {claims} WHERE id IN (SELECT claim_id FROM made)"
+    )
+
+
+def _in_order(rule: Rule, by: str, lines: str, claims: str) -> str:
     """Return the statement that matches one with one: those that are alike are told apart by their order in time."""
     alike = f"attempt_id, {by}, amount"
     place = f"row_number() OVER (PARTITION BY {alike} ORDER BY day, id) AS place"
-    # Materialized, so that what is matched is looked up before the first row is written: a planner that takes
-    # match_legs for empty would look through all that were written, for each claim again.
     return (
-        f"WITH claimed AS MATERIALIZED ({claims}) "
-        f"{_INSERT} SELECT l.id, c.id, NULL, '{rule}', {RULE_VERSION}, :run_id, 0, {_LATE} "
+        f"{_INSERT} SELECT l.id, c.id, NULL, '{rule}', {RULE_VERSION}, CAST(:run_id AS uuid), 0, {_LATE} "
         f"FROM (SELECT *, {place} FROM {lines}) AS l "
-        f"JOIN (SELECT *, {place} FROM claimed) AS c USING ({alike}, place) WHERE {_NOT_FALLEN}"
+        f"JOIN (SELECT *, {place} FROM {claims}) AS c USING ({alike}, place) WHERE {_NOT_FALLEN}"
     )
 
 
@@ -141,8 +169,8 @@ async def days_of_lines(tx: Transaction) -> list[LineDay]:
     return [LineDay(row.provider, row.occurred_on, row.brand, row.new, row.moves) for row in rows]
 
 
-async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, date, int]]) -> None:
-    """Ask every rule, in its order, about what is new and what is open.
+async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, date, int]]) -> bool:
+    """Ask every rule, in its order, about what is new and what is open; return whether that was a great deal.
 
     `days_late`: for each provider and day, so many days may lie between our booking and its.
     """
@@ -157,31 +185,70 @@ async def match(tx: Transaction, run_id: UUID, days_late: Sequence[tuple[str, da
     )
     await tx.execute("ALTER TABLE provider_days ADD PRIMARY KEY (provider, day)")
     await tx.execute("ANALYZE provider_days")
-    made = await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {_NEW_LINES} UNION ALL {_OPEN_LINES}")
-    await tx.execute("ANALYZE candidates")  # Of a table that nobody looked at, any plan may be made.
-    many = made.rowcount >= LINES_OF_MOST_CLAIMS
-    claims = _ALL_CLAIMS if many else _CLAIMS.format(lines="candidates")
-    made = await tx.execute(_pairs("same_payment_same_kind", "kind", "candidates", claims), run_id=run_id)
+    many = await _pair(tx)
+    made = await tx.execute(_ALIKE_ONCE, run_id=run_id)
     if made.rowcount > ROWS_UNSEEN_MAX:
         await tx.execute("ANALYZE match_legs")
-    await tx.execute(
-        "CREATE TEMPORARY TABLE left_lines ON COMMIT DROP AS SELECT * FROM candidates AS l "
-        "WHERE NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
-    )
-    await tx.execute(f"CREATE TEMPORARY TABLE left_claims ON COMMIT DROP AS {_CLAIMS.format(lines='left_lines')}")
-    for table in ("left_lines", "left_claims"):
-        await tx.execute(f"ANALYZE {table}")
-    for statement in (
-        _pairs("same_payment_other_kind", "came", "left_lines", "SELECT * FROM left_claims"),
+    repeated = _in_order("same_payment_same_kind", "kind", "repeated_lines", "repeated_claims")
+    await tx.execute(_taken(repeated, "repeated_lines", "repeated_claims"), run_id=run_id)
+    await _leave(tx)
+    for rule in (
+        _in_order("same_payment_other_kind", "came", "left_lines", "left_claims"),
         _IN_SUM,
         _OTHER_AMOUNT,
     ):
-        await tx.execute(statement, run_id=run_id)
-        for table, column in (("left_lines", "line_id"), ("left_claims", "claim_id")):
-            await tx.execute(
-                f"DELETE FROM {table} WHERE id IN (SELECT {column} FROM match_legs WHERE run_id = :run_id AND stands)",
-                run_id=run_id,
-            )
+        await tx.execute(_taken(rule), run_id=run_id)
+    return many
+
+
+async def _pair(tx: Transaction) -> bool:
+    """Lay lines and claims side by side, as `paired`; return whether they are a great many.
+
+    Payments that have more than one row there are laid apart, as `repeated_lines` and `repeated_claims`.
+    """
+    lines, claims = f"{_NEW_LINES} UNION ALL {_OPEN_LINES}", _ALL_CLAIMS
+    found = await tx.execute(
+        "SELECT (SELECT coalesce(sum(new_count), 0) FROM statement_files WHERE id IN (SELECT file_id FROM new_files)) "
+        "+ (SELECT count(*) FROM open_lines)"
+    )
+    many = bool(found.scalar_one() >= LINES_OF_MOST_CLAIMS)
+    if not many:
+        await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {lines}")
+        await tx.execute("ANALYZE candidates")  # Of a table that nobody looked at, any plan may be made.
+        lines, claims = "SELECT * FROM candidates", _CLAIMS.format(lines="candidates")
+        await tx.execute(_PAIRED.format(lines=lines, claims=claims))
+    else:
+        # Both as wholes, whatever PostgreSQL knows of rows that have just come: no claim is looked up for each line.
+        await tx.execute(_PLANS.format("off"))
+        await tx.execute(_PAIRED.format(lines=lines, claims=claims))
+        await tx.execute(_PLANS.format("on"))
+    await tx.execute(
+        "CREATE TEMPORARY TABLE repeated ON COMMIT DROP AS "
+        "SELECT attempt_id FROM paired GROUP BY attempt_id HAVING count(*) > 1"
+    )
+    await tx.execute("ALTER TABLE repeated ADD PRIMARY KEY (attempt_id)")
+    await tx.execute("ANALYZE repeated")
+    await tx.execute(
+        f"CREATE TEMPORARY TABLE repeated_lines ON COMMIT DROP AS SELECT DISTINCT {_LINE} FROM paired "
+        "WHERE attempt_id IN (SELECT attempt_id FROM repeated)"
+    )
+    await tx.execute("ANALYZE repeated_lines")
+    await tx.execute(f"CREATE TEMPORARY TABLE repeated_claims ON COMMIT DROP AS {_CLAIMS.format(lines='repeated')}")
+    await tx.execute("ANALYZE repeated_claims")
+    return many
+
+
+async def _leave(tx: Transaction) -> None:
+    """Make `left_lines` and `left_claims` of what the first rule took nothing of."""
+    await tx.execute(
+        f"CREATE TEMPORARY TABLE left_lines ON COMMIT DROP AS SELECT {_LINE} FROM paired AS l "
+        "WHERE attempt_id NOT IN (SELECT attempt_id FROM repeated) AND (claim_id IS NULL "
+        "OR (id, claim_id) IN (SELECT line_id, claim_id FROM match_legs WHERE NOT stands AND group_id IS NULL)) "
+        f"UNION ALL SELECT {_LINE} FROM repeated_lines"
+    )
+    await tx.execute("ANALYZE left_lines")
+    await tx.execute(f"CREATE TEMPORARY TABLE left_claims ON COMMIT DROP AS {_CLAIMS.format(lines='left_lines')}")
+    await tx.execute("ANALYZE left_claims")
 
 
 async def note_open_lines(tx: Transaction) -> None:
@@ -189,9 +256,14 @@ async def note_open_lines(tx: Transaction) -> None:
     await tx.execute(_OPENED)
 
 
-async def note_open_claims(tx: Transaction, carriers: Sequence[Carrier]) -> None:
-    """Keep which claims no match explains, as far as the providers' statements reach."""
+async def note_open_claims(tx: Transaction, carriers: Sequence[Carrier], *, many: bool) -> None:
+    """Keep which claims no match explains, as far as the providers' statements reach.
+
+    `many`: so many may be among them that they are compared with all matches as a whole, and not one by one.
+    """
+    await tx.execute(_PLANS.format("off" if many else "on"))
     await tx.execute(f"{_MISSED} ON CONFLICT DO NOTHING", **_told(carriers))
+    await tx.execute(_PLANS.format("on"))
 
 
 async def forget_what_is_matched(tx: Transaction) -> None:
@@ -210,7 +282,10 @@ async def forget_open_claims(tx: Transaction, provider: str) -> None:
 
 async def forget_new_files(tx: Transaction) -> None:
     """Drop what only this run needed: another run may follow in the same transaction."""
-    await tx.execute("DROP TABLE IF EXISTS new_files, provider_days, candidates, left_lines, left_claims")
+    await tx.execute(
+        "DROP TABLE IF EXISTS new_files, provider_days, candidates, paired, repeated, repeated_lines, repeated_claims, "
+        "left_lines, left_claims"
+    )
 
 
 async def reach(tx: Transaction) -> dict[str, date]:

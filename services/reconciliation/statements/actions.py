@@ -75,7 +75,13 @@ async def take(
             known = await store.find_by_content(tx, upload.sha256, lock=True)
             if known is not None:
                 return known, False
-            new_count, amount = await _keep_lines(tx, file_id, read)
+            pieces = Path(scratch) / "pieces"
+            # Its bytes are deflated here while PostgreSQL is busy with its lines.
+            packing = asyncio.ensure_future(asyncio.to_thread(store.packed, upload.path, pieces))
+            try:
+                new_count, amount = await _keep_lines(tx, file_id, read)
+            finally:
+                await asyncio.wait([packing])  # Never leave it behind: it writes into a folder that is about to go.
             file = StatementFile(
                 id=file_id,
                 sha256=upload.sha256,
@@ -92,7 +98,7 @@ async def take(
             )
             await store.add(tx, file)
             await store.add_balances(tx, file_id, read.statements)
-            await store.add_pieces(tx, file_id, upload.path)
+            await store.add_pieces(tx, file_id, pieces, await packing)
             await tx.publish(_ingested(file), subject=file_id, version=1, event_id=event_id, at=at)
     return file, True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import zlib
@@ -102,18 +101,25 @@ async def add(tx: Transaction, file: StatementFile) -> None:
     )
 
 
-async def add_pieces(tx: Transaction, file_id: UUID, source: Path) -> None:
-    """Keep a file's bytes."""
-    with source.open("rb") as opened:
-        number = 0
+def packed(source: Path, target: Path) -> list[int]:
+    """Write a file's bytes deflated, piece after piece; return how long each piece has become."""
+    sizes: list[int] = []
+    with source.open("rb") as opened, target.open("wb") as sink:
         while piece := opened.read(PIECE_BYTES):
+            sizes.append(sink.write(zlib.compress(piece, 1)))
+    return sizes
+
+
+async def add_pieces(tx: Transaction, file_id: UUID, source: Path, sizes: Sequence[int]) -> None:
+    """Keep a file's bytes, as `packed` made them."""
+    with source.open("rb") as opened:
+        for number, size in enumerate(sizes):
             await tx.execute(
                 "INSERT INTO statement_pieces (file_id, number, body) VALUES (:id, :number, :body)",
                 id=file_id,
                 number=number,
-                body=await asyncio.to_thread(zlib.compress, piece, 1),
+                body=opened.read(size),
             )
-            number += 1
 
 
 async def pieces(tx: Transaction, file_id: UUID) -> AsyncIterator[bytes]:

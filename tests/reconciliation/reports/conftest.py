@@ -7,7 +7,7 @@ from support import example_books
 
 @pytest.fixture(scope="module")
 def example_database(postgres, books_template):
-    with example_books.database(postgres.server, books_template) as url:
+    with example_books.database(postgres, books_template) as url:
         yield url
 
 
