@@ -5,7 +5,7 @@ from pathlib import Path
 from kernel.migrations import run_sql
 
 revision = "2026_11_28_lines"
-down_revision = "2026_11_27_fetched"
+down_revision = "2026_11_28_desk"
 
 
 def upgrade() -> None:
