@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seconds", type=float, default=5.0, help="length of each measurement (default 5)")
     bench.add_argument("--payments", type=int, default=1_000_000, metavar="N", help="how many `reconcile` reconciles")
     bench.add_argument("--months", type=int, default=12, metavar="N", help="how many months are in one of its files")
+    bench.add_argument("--kill", action="store_true", help="kill the processes of `reconcile` while it runs")
     bench.add_argument("only", nargs="*", help="only these measurements")
     return parser
 
@@ -150,7 +151,12 @@ def _run(chosen: argparse.Namespace) -> int:
             from console.bench import bench
 
             return bench(
-                os.environ, seconds=chosen.seconds, only=chosen.only, payments=chosen.payments, months=chosen.months
+                os.environ,
+                seconds=chosen.seconds,
+                only=chosen.only,
+                payments=chosen.payments,
+                months=chosen.months,
+                kill=chosen.kill,
             )
         case unknown:
             raise AssertionError(f"{unknown} is in the parser but not here")

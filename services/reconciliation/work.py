@@ -26,6 +26,7 @@ from reconciliation.drops import actions as drops
 from reconciliation.fetching.rounds import keep_fetching
 from reconciliation.journal.rounds import keep_posted
 from reconciliation.ledger import consumers as ledger_consumers
+from reconciliation.matching import actions as matching
 from reconciliation.matching import consumers as matching_consumers
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.wiring import Wiring, wire
@@ -82,9 +83,11 @@ async def _examine(wired: Wiring, stop: asyncio.Event) -> None:
 
 
 async def _examine_items(wired: Wiring, stop: asyncio.Event) -> None:
-    """Compare discrepancies with what matching leaves open, a portion in each transaction."""
+    """Compare discrepancies with what matching leaves open, a portion in each transaction; while it matches, wait."""
     while not stop.is_set():
         async with wired.database.transaction("examine") as tx:
+            if await matching.is_behind(tx, at=wired.clock.now()):
+                return
             done = await discrepancies.examine_items(tx, at=wired.clock.now())
         if done < discrepancies.PORTION_ITEMS_MAX:
             return

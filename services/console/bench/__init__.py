@@ -18,7 +18,13 @@ from console.installation import CannotStartError
 
 
 def bench(
-    environment: Mapping[str, str], *, seconds: float, only: list[str], payments: int = 1_000_000, months: int = 12
+    environment: Mapping[str, str],
+    *,
+    seconds: float,
+    only: list[str],
+    payments: int = 1_000_000,
+    months: int = 12,
+    kill: bool = False,
 ) -> int:
     """Print one JSON line for each measurement; return 0 when all could be made."""
     known = measures.ALL
@@ -31,7 +37,7 @@ def bench(
         raise CannotStartError(f"--payments takes a number from {PAYMENTS_MIN} to {PAYMENTS_MAX}.")
     home = Path(tempfile.mkdtemp(prefix="momiji-bench-"))
     home.chmod(0o711)
-    place = BenchPlace(home, environment, seconds=seconds, payments=payments, months=months)
+    place = BenchPlace(home, environment, seconds=seconds, payments=payments, months=months, kill=kill)
     _line({"name": "machine", "cores": os.cpu_count(), "python": platform.python_version(), "stream": place.stream})
     try:
         place.start()

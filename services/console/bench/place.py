@@ -24,12 +24,20 @@ class BenchPlace:
     """One `momiji up` for the length of a bench."""
 
     def __init__(
-        self, home: Path, environment: Mapping[str, str], *, seconds: float, payments: int = 0, months: int = 12
+        self,
+        home: Path,
+        environment: Mapping[str, str],
+        *,
+        seconds: float,
+        payments: int = 0,
+        months: int = 12,
+        kill: bool = False,
     ) -> None:
         self.home = home
         self.seconds = seconds
         self.payments = payments
         self.months = months
+        self.kill = kill
         self.stream = environment.get("MOMIJI_STREAM", "postgres")
         self.kafka_bootstrap = environment.get("MOMIJI_KAFKA_BOOTSTRAP", "")
         self.ports = _free_ports()

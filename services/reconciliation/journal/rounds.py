@@ -13,6 +13,7 @@ from kernel.clock import business_date, new_id
 from reconciliation.closing.actions import first_open_day
 from reconciliation.journal import actions
 from reconciliation.journal.verifying import Verified, keep, verify
+from reconciliation.matching import actions as matching
 from reconciliation.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -21,15 +22,19 @@ SECONDS: Final = 60.0
 
 
 async def keep_posted(wired: Wiring, stop: asyncio.Event) -> None:
-    """Book what is new until stop is set; what fails is tried again in the next round."""
+    """Book what is new until stop is set; what fails is tried again in the next round.
+
+    While new statements are matched, a round is left out: what it would book would be booked anew.
+    """
     looked_at_all: date | None = None
     while not stop.is_set():
         today = business_date(wired.clock.now())
         try:
-            await post_once(wired, through=today, whole=looked_at_all != today)
-            if looked_at_all != today:
-                await verify_once(wired)
-            looked_at_all = today
+            if not await _matching_is_behind(wired):
+                await post_once(wired, through=today, whole=looked_at_all != today)
+                if looked_at_all != today:
+                    await verify_once(wired)
+                looked_at_all = today
         except SQLAlchemyError as problem:
             log.warning("the journal is posted again", extra={"problem": str(problem)[:300]})
         except Exception:
@@ -38,6 +43,11 @@ async def keep_posted(wired: Wiring, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), SECONDS)
         except TimeoutError:
             continue
+
+
+async def _matching_is_behind(wired: Wiring) -> bool:
+    async with wired.database.transaction("journal") as tx:
+        return await matching.is_behind(tx, at=wired.clock.now())
 
 
 async def post_once(wired: Wiring, *, through: date, whole: bool = False) -> actions.Posted:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from kernel.rows import Transaction
@@ -12,6 +13,8 @@ from reconciliation.matching.coverage import carriers, days_late
 from reconciliation.matching.model import Leg, Run, UnknownMatch, require_reason
 from reconciliation.payouts import actions as payouts
 from reconciliation.provider_contracts import store as contracts
+
+WAITED_FOR_MAX: Final = timedelta(minutes=10)
 
 
 async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
@@ -37,6 +40,14 @@ async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
     made = Run(run_id, at, lines, claims, differing, payouts=len(changed.made), deposits=deposited)
     await store.add_run(tx, made)
     return made
+
+
+async def is_behind(tx: Transaction, *, at: datetime) -> bool:
+    """Tell whether new files are about to be matched, so that what follows from matches does better to wait.
+
+    A file that could not be matched for long holds nobody up.
+    """
+    return await store.has_unseen_files(tx, since=at - WAITED_FOR_MAX)
 
 
 async def contract_changed(tx: Transaction, provider: str, *, at: datetime) -> None:

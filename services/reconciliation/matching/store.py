@@ -13,6 +13,7 @@ from reconciliation.matching.model import IN_KINDS, OUT_KINDS, RULE_VERSION, Car
 
 STATEMENT_SECONDS_MAX: Final = 900
 ROWS_UNSEEN_MAX: Final = 20_000  # More new rows than these make PostgreSQL's picture of a table wrong for its plans.
+ROWS_LAID_MAX: Final = 1_000  # It takes a table that it never looked at for one of about so many rows.
 _KINDS: Final = ", ".join(f"'{each}'" for each in (*IN_KINDS, *OUT_KINDS))
 _IN: Final = ", ".join(f"'{each}'" for each in IN_KINDS)
 _INSERT: Final = (
@@ -56,7 +57,7 @@ _PLANS: Final = "SELECT set_config('enable_nestloop', '{0}', true), set_config('
 _ALIKE_ONCE: Final = (
     f"{_INSERT} SELECT l.id, c.id, NULL, 'same_payment_same_kind', {RULE_VERSION}, :run_id, 0, {_LATE} FROM (SELECT "
     "id, day, tolerated, claim_id, claimed_on FROM paired WHERE claim_id IS NOT NULL "
-    "AND attempt_id NOT IN (SELECT attempt_id FROM repeated)) AS l, "
+    "AND attempt_id NOT IN (TABLE repeated)) AS l, "
     f"LATERAL (SELECT l.claim_id AS id, l.claimed_on AS day) AS c WHERE {_NOT_FALLEN}"
 )
 
@@ -158,6 +159,16 @@ async def take_new_files(tx: Transaction, run_id: UUID) -> int:
     return taken.rowcount
 
 
+async def has_unseen_files(tx: Transaction, *, since: datetime) -> bool:
+    """Tell whether files that were received since a moment wait for matching."""
+    found = await tx.execute(
+        "SELECT EXISTS (SELECT FROM statement_files AS f WHERE received_at >= :since "
+        "AND NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id))",
+        since=since,
+    )
+    return bool(found.scalar_one())
+
+
 async def days_of_lines(tx: Transaction) -> list[LineDay]:
     """Return of which provider, day and brand there are lines that are new, or older ones that are still open."""
     rows = await tx.execute(
@@ -222,33 +233,29 @@ async def _pair(tx: Transaction) -> bool:
         await tx.execute(_PLANS.format("off"))
         await tx.execute(_PAIRED.format(lines=lines, claims=claims))
         await tx.execute(_PLANS.format("on"))
-    await tx.execute(
-        "CREATE TEMPORARY TABLE repeated ON COMMIT DROP AS "
-        "SELECT attempt_id FROM paired GROUP BY attempt_id HAVING count(*) > 1"
-    )
-    await tx.execute("ALTER TABLE repeated ADD PRIMARY KEY (attempt_id)")
-    await tx.execute("ANALYZE repeated")
-    await tx.execute(
-        f"CREATE TEMPORARY TABLE repeated_lines ON COMMIT DROP AS SELECT DISTINCT {_LINE} FROM paired "
-        "WHERE attempt_id IN (SELECT attempt_id FROM repeated)"
-    )
-    await tx.execute("ANALYZE repeated_lines")
-    await tx.execute(f"CREATE TEMPORARY TABLE repeated_claims ON COMMIT DROP AS {_CLAIMS.format(lines='repeated')}")
-    await tx.execute("ANALYZE repeated_claims")
+    await _lay(tx, "repeated", "SELECT attempt_id FROM paired GROUP BY attempt_id HAVING count(*) > 1")
+    await _lay(tx, "repeated_lines", f"SELECT DISTINCT {_LINE} FROM paired WHERE attempt_id IN (TABLE repeated)")
+    await _lay(tx, "repeated_claims", _CLAIMS.format(lines="repeated"))
     return many
 
 
 async def _leave(tx: Transaction) -> None:
     """Make `left_lines` and `left_claims` of what the first rule took nothing of."""
-    await tx.execute(
-        f"CREATE TEMPORARY TABLE left_lines ON COMMIT DROP AS SELECT {_LINE} FROM paired AS l "
-        "WHERE attempt_id NOT IN (SELECT attempt_id FROM repeated) AND (claim_id IS NULL "
+    await _lay(
+        tx,
+        "left_lines",
+        f"SELECT {_LINE} FROM paired WHERE attempt_id NOT IN (TABLE repeated) AND (claim_id IS NULL "
         "OR (id, claim_id) IN (SELECT line_id, claim_id FROM match_legs WHERE NOT stands AND group_id IS NULL)) "
-        f"UNION ALL SELECT {_LINE} FROM repeated_lines"
+        f"UNION ALL SELECT {_LINE} FROM repeated_lines",
     )
-    await tx.execute("ANALYZE left_lines")
-    await tx.execute(f"CREATE TEMPORARY TABLE left_claims ON COMMIT DROP AS {_CLAIMS.format(lines='left_lines')}")
-    await tx.execute("ANALYZE left_claims")
+    await _lay(tx, "left_claims", _CLAIMS.format(lines="left_lines"))
+
+
+async def _lay(tx: Transaction, table: str, query: str) -> None:
+    """Lay a query's rows down as a table of this transaction, and let PostgreSQL look at it if they are many."""
+    made = await tx.execute(f"CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS {query}")
+    if made.rowcount > ROWS_LAID_MAX:
+        await tx.execute(f"ANALYZE {table}")
 
 
 async def note_open_lines(tx: Transaction) -> None:

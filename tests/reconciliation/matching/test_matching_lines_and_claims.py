@@ -101,12 +101,18 @@ async def matched(books, lines, claims):
         return line_of, claim_of, found, left
 
 
-async def test_any_lines_and_claims_are_matched_as_far_as_they_agree_and_no_further(books):
+async def test_any_lines_and_claims_are_matched_as_far_as_they_agree_and_no_further(books, monkeypatch):
+    """`a_great_many`: they are joined as wholes, as a year of lines is."""
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(sides((*CLAIM_KINDS, "refund_failure")), max_size=8), st.lists(sides(CLAIM_KINDS), max_size=8))
-    def hold(lines, claims):
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        st.lists(sides((*CLAIM_KINDS, "refund_failure")), max_size=8),
+        st.lists(sides(CLAIM_KINDS), max_size=8),
+        st.booleans(),
+    )
+    def hold(lines, claims, a_great_many):
+        monkeypatch.setattr(store, "LINES_OF_MOST_CLAIMS", 0 if a_great_many else 100_000)
         check(*asyncio.run_coroutine_threadsafe(matched(books, lines, claims), loop).result(30))
 
     await asyncio.to_thread(hold)
@@ -274,3 +280,13 @@ async def test_the_database_itself_keeps_matches(books, statement):
     address = books.wiring.database.url.replace("+psycopg", "", 1)
     with psycopg.connect(address) as connection, pytest.raises(psycopg.errors.DatabaseError):
         connection.execute(statement)
+
+
+async def test_what_follows_from_matches_waits_for_new_files_but_not_for_long(books):
+    async with books.wiring.database.transaction("test") as tx:
+        assert not await actions.is_behind(tx, at=AT)
+        await put_lines(tx, [Side(A, "charge", 510)])
+        assert await actions.is_behind(tx, at=AT + timedelta(minutes=9))
+        assert not await actions.is_behind(tx, at=AT + timedelta(minutes=11))
+        await actions.run(tx, run_id=uuid4(), at=AT)
+        assert not await actions.is_behind(tx, at=AT)

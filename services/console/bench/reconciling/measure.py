@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from console.bench.place import BenchPlace
 from console.bench.reconciling import agreements, banking, books, memory, papers, settling, world
 from console.bench.reconciling.deciding import to_accept
 from console.bench.reconciling.judge import Verdict, digest, judge
+from console.bench.reconciling.killing import Killing
 from console.bench.reconciling.plan import Plan
 from console.installation import CannotStartError
 
@@ -43,7 +45,8 @@ async def reconcile(place: BenchPlace) -> list[Result]:
         started = time.perf_counter()
         books.put_claims(made, database, scratch=scratch)
         claiming = time.perf_counter() - started
-        ran = await _run(place, database, sent)
+    ran = await _run(place, sent)
+    with place.postgres.connect("reconciliation") as database:
         alone = judge(made, database, scratch=scratch)
         found = digest(made)
         listing = await _until_listed(database)
@@ -69,17 +72,19 @@ async def reconcile(place: BenchPlace) -> list[Result]:
             "peak_postgres_mb": ran["postgres"],
             "floor_seconds": floor,
             "times_the_floor": (claiming + ran["total"]) / floor,
+            "killed": ran["killed"],
         },
         {"name": "reconcile_alone", "digest": found, **_said(alone)},
         {"name": "reconcile_accepted", "accepted": accepted, **_said(after)},
     ]
 
 
-async def _run(place: BenchPlace, database: psycopg.Connection[Any], sent: Sequence[papers.Paper]) -> dict[str, Any]:
+async def _run(place: BenchPlace, sent: Sequence[papers.Paper]) -> dict[str, Any]:
     """Send every file, one after the other, and wait until all that follows is committed."""
     ours = _processes(place)
     for pid in ours.values():
         memory.forget_peak(pid)
+    killing = Killing(lambda: _victims(place)) if place.kill else None
     headers = {"Authorization": f"Bearer {place.token('accounting')}"}
     async with httpx.AsyncClient(base_url=place.running.url("reconciliation"), headers=headers, timeout=600) as client:
         for path, wanted in agreements.wanted().items():
@@ -90,13 +95,10 @@ async def _run(place: BenchPlace, database: psycopg.Connection[Any], sent: Seque
         answers: list[dict[str, Any]] = []
         postgres = place.postgres_pid()
         with memory.Watch(postgres) as watch:
-            for each in sent:
-                answer = await client.post(
-                    f"/v1/statements/{each.format}", params={"name": each.path.name}, content=_pieces(each.path)
-                )
-                answers.append(_expect(answer))
-            ingest = time.perf_counter() - started
-            await _until_done(database, len(answers))
+            async with killing or nullcontext():
+                answers += [await _send(client, each, again=place.kill) for each in sent]
+                ingest = time.perf_counter() - started
+                await _until_done(place, len(answers))
             total = time.perf_counter() - started
             spent = sum(memory.cpu_seconds(pid) for pid in watched) - spent
     return {
@@ -105,9 +107,27 @@ async def _run(place: BenchPlace, database: psycopg.Connection[Any], sent: Seque
         "ingest": ingest,
         "total": total,
         "cpu": spent,
-        "peaks": {name: round(memory.peak_bytes(pid) / MIB) for name, pid in ours.items()},
+        "peaks": {name: round(memory.peak_bytes(pid) / MIB) for name, pid in _processes(place).items()},
+        "killed": killing.killed if killing else {},
         "postgres": watch.peak_bytes / MIB,
     }
+
+
+async def _send(client: httpx.AsyncClient, paper: papers.Paper, *, again: bool) -> dict[str, Any]:
+    """Send a file; where things are killed, as often as it takes: the same file twice is one statement."""
+    deadline = time.monotonic() + FINISH_SECONDS_MAX
+    while True:
+        try:
+            answer = await client.post(
+                f"/v1/statements/{paper.format}", params={"name": paper.path.name}, content=_pieces(paper.path)
+            )
+        except httpx.TransportError:
+            if not again or time.monotonic() > deadline:
+                raise
+        else:
+            if not (again and answer.is_server_error):
+                return _expect(answer)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _pieces(file: Path) -> Any:
@@ -123,6 +143,14 @@ def _expect(answer: httpx.Response) -> dict[str, Any]:
     return found
 
 
+def _victims(place: BenchPlace) -> dict[str, int]:
+    """Return what can be killed: reconciliation's processes and PostgreSQL's server, those that run."""
+    found = _processes(place)
+    with suppress(OSError, IndexError):  # It is just starting.
+        found["postgres"] = place.postgres_pid()
+    return found
+
+
 def _processes(place: BenchPlace) -> dict[str, int]:
     """Return reconciliation's two processes."""
     found: dict[str, int] = {}
@@ -134,20 +162,22 @@ def _processes(place: BenchPlace) -> dict[str, int]:
     return found
 
 
-async def _until_done(database: psycopg.Connection[Any], files: int) -> None:
+async def _until_done(place: BenchPlace, files: int) -> None:
     """Wait until each consumer has committed what it does on every file."""
-    deadline = time.monotonic() + FINISH_SECONDS_MAX
+    deadline, done = time.monotonic() + FINISH_SECONDS_MAX, 0
     query = (
         "SELECT count(*) FROM inbox AS i JOIN outbox AS o ON o.id = i.event_id "
         "WHERE o.type = 'reconciliation.statement.ingested.v1' AND i.consumer = ANY(%s)"
     )
-    while True:
-        (done,) = database.execute(query, [list(CONSUMERS)]).fetchone() or (0,)
-        if done >= files * len(CONSUMERS):
-            return
-        if time.monotonic() > deadline:
-            raise CannotStartError(f"Only {done} of {files * len(CONSUMERS)} were done in {FINISH_SECONDS_MAX:.0f} s.")
+    while time.monotonic() < deadline:
+        with suppress(psycopg.OperationalError), place.postgres.connect("reconciliation") as database:
+            while time.monotonic() < deadline:
+                (done,) = database.execute(query, [list(CONSUMERS)]).fetchone() or (0,)
+                if done >= files * len(CONSUMERS):
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
         await asyncio.sleep(LOOK_SECONDS)
+    raise CannotStartError(f"Only {done} of {files * len(CONSUMERS)} were done in {FINISH_SECONDS_MAX:.0f} s.")
 
 
 async def _until_listed(database: psycopg.Connection[Any]) -> float:
