@@ -23,10 +23,11 @@ async def rows(books):
             Line(1_000, attempt=each, provider="agency", fee=30, tax=3, payout=key, day=MARCH, arrives_on=MARCH)
             for each, key in zip(ids, ("p1", "p2", "p2"), strict=True)
         ]
+        lines.append(Line(500, provider="agency", payout="p3", day=MARCH, arrives_on=MARCH))
         await put_lines(tx, lines)
         await matching.run(tx, run_id=uuid4(), at=AT)
         found = await tx.execute("SELECT id, key FROM payouts WHERE provider = 'agency' ORDER BY key")
-        payouts = [each.id for each in found]
+        payouts = [each.id for each in found if each.key != "p3"]
         deposit, group = Deposit(2_900, day=MARCH), uuid4()
         await put_deposits(tx, [deposit])
         for bank_line, payout in ((deposit.id, None), (None, payouts[0]), (None, payouts[1])):
@@ -59,5 +60,12 @@ async def test_a_payout_is_shown_from_claims_to_deposit(rows):
     assert [tuple(row[name] for name in columns) for row in rows] == [
         ("p1", 1, 0, 1_000, 1_000, 30, 3, 967, 966, -1),
         ("p2", 2, 1, 1_000, 2_000, 60, 6, 1_934, 1_934, 0),
+        ("p3", 1, 1, 0, 500, 0, 0, 500, None, None),
     ]
-    assert [row["状態"] for row in rows] == ["差額あり", "一致"]
+    assert [row["状態"] for row in rows] == ["差額あり", "一致", "未入金"]
+
+
+async def test_a_payout_that_has_not_come_is_no_deposit(rows):
+    waiting = next(row for row in rows if row["精算番号"] == "p3")
+    assert (waiting["入金額"], waiting["差額"], waiting["入金日"], waiting["状態"]) == (None, None, None, "未入金")
+    assert sum(row["入金額"] or 0 for row in rows) == 2_900  # what the bank booked, and no yen more

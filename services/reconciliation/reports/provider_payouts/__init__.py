@@ -10,6 +10,7 @@ from uuid import UUID
 
 from kernel.money import Yen
 from kernel.rows import Transaction
+from reconciliation.days.wording import provider_name
 from reconciliation.reports.model import (
     ROWS_MAX,
     Asked,
@@ -87,7 +88,8 @@ WITH shown AS MATERIALIZED (
 SELECT p.id, p.provider, p.key, p.arrives_on, p.first_day, p.last_day, p.lines,
     coalesce(made.unmatched, 0) AS unmatched,
     CAST(coalesce(made.claimed, 0) AS bigint) AS claimed, p.gross, p.fee, p.tax, p.transfer_fee, p.net,
-    CAST(p.net + CASE WHEN due.first_one = p.id THEN came.amount - due.net ELSE 0 END AS bigint) AS deposit,
+    CASE WHEN due.match_id IS NOT NULL THEN
+        CAST(p.net + CASE WHEN due.first_one = p.id THEN came.amount - due.net ELSE 0 END AS bigint) END AS deposit,
     came.day AS came_on
 FROM shown AS p LEFT JOIN made ON made.id = p.id
 LEFT JOIN (legs JOIN came USING (match_id) JOIN due USING (match_id)) ON legs.payout_id = p.id
@@ -148,7 +150,7 @@ def document(found: Sequence[ProviderPayout], asked: Asked) -> Document:
         (
             each.arrives_on,
             wareki(each.arrives_on),
-            each.provider,
+            provider_name(each.provider),
             each.key,
             each.first_day,
             each.last_day,
@@ -163,14 +165,14 @@ def document(found: Sequence[ProviderPayout], asked: Asked) -> Document:
     }
     sums: Rows = tuple(
         (
-            name,
+            provider_name(name),
             len(theirs),
             *(sum(cell or 0 for cell in cells) for cells in zip(*(p.sums for p in theirs), strict=True)),
         )
         for name, theirs in by_provider.items()
     )
     bars = tuple(
-        Bar(name, sum((p.fee + p.tax + p.transfer_fee).amount for p in theirs)) for name, theirs in by_provider.items()
+        Bar(provider_name(name), sum((p.fee + p.tax + p.transfer_fee).amount for p in theirs)) for name, theirs in by_provider.items()
     )
     return Document(
         title,
