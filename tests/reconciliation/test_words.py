@@ -49,7 +49,11 @@ def said_in_python():
     yield from (place.title for place in PLACES)
     yield from CLOSING_STATES.values()
     yield from (word for table in (METHODS, FACTS, *NAMED) for word in table.values())
-    yield from (sentence for pair in (*wording.EXPLANATIONS.values(), *MISSING.values()) for sentence in pair)
+    yield from (
+        sentence
+        for pair in (*wording.EXPLANATIONS.values(), *wording.GOING_OUT.values(), *MISSING.values())
+        for sentence in pair
+    )
     yield from (*board_pages.NUMBERS.values(), board_pages.PLAN)
     yield from (counted_cash.MONTH_WORDS, counted_cash.FACILITY_WORDS, counted_cash.NUMBER_WORDS)
     yield from (field.said for kind in (zengin_statement, zengin_notice) for each in kind.LAYOUTS for field in each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
@@ -28,6 +28,12 @@ TITLES: Final = {
     "deposit": "Line of the bank",
     "closing": "As it was closed, and now",
 }
+# Where those that see all facilities find more of it.
+PAGES: Final = {
+    TITLES["line"]: "/statements/lines",
+    TITLES["payout"]: "/payouts",
+    TITLES["deposit"]: "/statements/bank-lines",
+}
 LABELS: Final = {
     "file": "File",
     "record": "Row of the file",
@@ -42,7 +48,7 @@ LABELS: Final = {
     "net": "Amount, net",
     "stated_net": "Net, as the provider states",
     "occurred_on": "Booked on",
-    "payout": "Payout",
+    "payout": "Payout number",
     "arrives_on": "Due at the bank on",
     "kind": "Kind",
     "method": "Way to pay",
@@ -76,18 +82,19 @@ Value = str | int | date | Yen
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One fact: a title, its values by label, the order that it is about, the file that it came in, pages about it."""
+    """One fact: a title, its values by label, the order and the file that it is of, its own page, others about it."""
 
     title: str
     values: tuple[tuple[str, Value], ...]
     order_id: str = ""
     file_id: UUID | None = None
     links: tuple[tuple[str, str], ...] = ()
+    page: str = ""
 
 
 _LINE_SQL: Final = (
     "SELECT f.file_name AS file, l.record, l.provider, l.word, l.occurred_on, l.gross, l.fee, l.tax, l.net, "
-    "l.reference, l.key, l.payout, l.arrives_on, l.file_id, c.order_id FROM settlement_lines AS l "
+    "l.reference, l.key, l.payout, l.arrives_on, l.file_id, l.id AS page_id, c.order_id FROM settlement_lines AS l "
     "LEFT JOIN statement_files AS f ON f.id = l.file_id "
     "LEFT JOIN LATERAL (SELECT order_id FROM claims WHERE attempt_id = l.attempt_id LIMIT 1) AS c ON true "
     "WHERE l.id = :id LIMIT :limit"
@@ -103,8 +110,8 @@ _CLAIMS_OF_LINE_SQL: Final = (
     "WHERE l.id = :id ORDER BY c.business_date, c.id LIMIT :limit"
 )
 _PAYOUT_SQL: Final = (
-    "SELECT contract, provider, key, arrives_on, lines, gross, fee, tax, transfer_fee, net, stated_net, "
-    "'' AS order_id, NULL AS file_id FROM payouts WHERE id = :id LIMIT :limit"
+    "SELECT contract, provider, key AS payout, arrives_on, lines, gross, fee, tax, transfer_fee, net, stated_net, "
+    "'' AS order_id, NULL AS file_id, id AS page_id FROM payouts WHERE id = :id LIMIT :limit"
 )
 _DEPOSIT: Final = (
     "(SELECT CAST(:id AS uuid) UNION SELECT {column} FROM deposit_legs WHERE stands "
@@ -112,12 +119,13 @@ _DEPOSIT: Final = (
 )
 _BANK_SQL: Final = (
     "SELECT f.file_name AS file, b.record, b.account, b.booked_on, b.amount, b.payer, b.bank, b.summary, b.file_id, "
+    "b.id AS page_id, "
     "'' AS order_id FROM bank_lines AS b LEFT JOIN statement_files AS f ON f.id = b.file_id WHERE b.id IN "
     f"{_DEPOSIT.format(column='bank_line_id')} ORDER BY b.booked_on, b.id LIMIT :limit"
 )
 _PAID_SQL: Final = (
-    "SELECT contract, provider, key, arrives_on, lines, gross, fee, tax, transfer_fee, net, stated_net, "
-    f"'' AS order_id, NULL AS file_id FROM payouts WHERE id IN {_DEPOSIT.format(column='payout_id')} "
+    "SELECT contract, provider, key AS payout, arrives_on, lines, gross, fee, tax, transfer_fee, net, stated_net, "
+    f"'' AS order_id, NULL AS file_id, id AS page_id FROM payouts WHERE id IN {_DEPOSIT.format(column='payout_id')} "
     "ORDER BY arrives_on, id LIMIT :limit"
 )
 _SOURCES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
@@ -177,11 +185,14 @@ def _evidence(title: str, row: Any) -> Evidence:
         ),
         order_id=values.get("order_id") or "",
         file_id=values.get("file_id"),
+        page=f"{PAGES[title]}/{values['page_id']}" if title in PAGES else "",
     )
 
 
-def told(value: Value, *, day: Callable[[date], str]) -> str:
-    """Return a value as a page writes it."""
+def told(label: str, value: Value, *, day: Callable[[date], str], called: Mapping[str, Callable[[str], str]]) -> str:
+    """Return a value as a page writes it; `called` says by label what codes are called."""
+    if isinstance(value, str) and label in called:
+        return called[label](value)
     return day(value) if isinstance(value, date) else _told(value)
 
 

@@ -148,7 +148,9 @@ def require_words(said: str) -> str:
 
 
 def require_cause(given: str) -> Cause:
-    """Return a reason of the list; raise UnknownCause."""
+    """Return a reason of the list; raise CauseNotChosen or UnknownCause."""
+    if not given:
+        raise CauseNotChosen
     for each in get_args(Cause):
         if each == given:
             found: Cause = each
@@ -201,6 +203,13 @@ class WordsMissing(Invalid):
 
     slug = "reason-missing"
     advice = "Write down what you found out, in at most 1,000 characters; the next auditor will ask."
+
+
+class CauseNotChosen(Invalid):
+    """No reason was chosen."""
+
+    slug = "reason-not-chosen"
+    advice = "Choose the reason too; how often each one occurs shows what to take up with whom."
 
 
 class UnknownCause(Invalid):

@@ -21,13 +21,15 @@ from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
 from reconciliation.days.names import name_of
+from reconciliation.days.wording import method_name, provider_name
 from reconciliation.discrepancies import actions, charts, evidence, handling, listing, store
 from reconciliation.discrepancies.handling import CAUSES, OPEN_STATES, Reason, Stored, require_cause
 from reconciliation.discrepancies.listing import Wish
 from reconciliation.discrepancies.routes import STEPS_SHOWN_MAX, explain, title
 from reconciliation.discrepancies.wording import CAUSES as CAUSE_WORDS
-from reconciliation.discrepancies.wording import KINDS, SEVERITIES, SEVERITY_WORDS, SORTS, STATES, STEPS
+from reconciliation.discrepancies.wording import AT_THE_DESK, KINDS, SEVERITIES, SEVERITY_WORDS, SORTS, STATES, STEPS
 from reconciliation.discrepancies.work_routes import bulk_move, commenter
+from reconciliation.records.wording import LINE_KINDS
 from reconciliation.staff.desk import SEE_OTHER, for_reader
 from reconciliation.wiring import Wiring, scope_of
 
@@ -147,6 +149,7 @@ async def _common(wiring: Wiring, request: Request, principal: Principal) -> dic
         "ME": ME,
         "NOBODY": NOBODY,
         "facility": lambda code: name_of(names, code, tag),
+        "provider": provider_name,
         "kind_title": lambda kind: title(wiring, kind, tag),
         "causes": {each: CAUSE_WORDS[require_cause(each)] for each in CAUSES},
         "alone_max": wiring.alone_max,
@@ -166,6 +169,7 @@ def _row(wiring: Wiring, found: Stored, tag: str, today: date) -> dict[str, Any]
         "severity": severity,
         "severity_word": SEVERITY_WORDS[severity],
         "state_word": STATES[found.state],
+        "at_the_desk": known in AT_THE_DESK,
         "days": max(0, (today - found.day).days),
     }
 
@@ -184,10 +188,10 @@ async def change_many(request: Request) -> Response:
         at = wiring.clock.now()
         try:
             words = given.get("assignee" if given.get("action") == "assign" else "words", "")
-            cause = require_cause(given.get("cause", "other"))
             action = given.get("action", "")
-            if action not in ACTIONS:
+            if action not in ACTIONS or not chosen:
                 raise handling.TooManyAtOnce(count_max=PAGE_ROWS)
+            cause = require_cause(given.get("cause", "") if action == "resolve" else "other")
             move = bulk_move(
                 wiring, action, given.get("assignee", ""), given.get("words", ""), cause, by=principal.name, at=at
             )
@@ -238,6 +242,12 @@ async def _one(
         proposal = await store.proposal_of(tx, discrepancy_id) if found.state == "proposed" else None
         facts = await evidence.of(tx, found)
     day = partial(wiring.pages.day, language_of(request))
+    called: dict[str, Callable[[str], str]] = {
+        evidence.LABELS["provider"]: provider_name,
+        evidence.LABELS["contract"]: provider_name,
+        evidence.LABELS["kind"]: lambda kind: words(LINE_KINDS.get(kind, kind)),
+        evidence.LABELS["method"]: lambda method: method_name(method, wiring.settings.methods, tag, words),
+    }
     return wiring.pages.render(
         request,
         "discrepancy.html",
@@ -261,10 +271,13 @@ async def _one(
         facts=[
             {
                 "title": words(each.title),
-                "values": [(words(label), evidence.told(value, day=day)) for label, value in each.values],
+                "values": [
+                    (words(label), evidence.told(label, value, day=day, called=called)) for label, value in each.values
+                ],
                 "order_id": each.order_id,
                 "file_id": each.file_id,
                 "links": [(words(said), address) for said, address in each.links],
+                "page": each.page if scope_of(principal) is None else "",
             }
             for each in facts
         ],
@@ -302,7 +315,7 @@ async def act(request: Request, discrepancy_id: UUID, action: str) -> Response:
         words = given.get("words", given.get("reason", ""))
         match action:
             case "resolve":
-                reason = Reason(require_cause(given.get("cause", "other")), words)
+                reason = Reason(require_cause(given.get("cause", "")), words)
                 more = {"reason": reason, "alone_max": wiring.alone_max}
                 return await actions.resolve(tx, discrepancy_id, scope, by=by, at=at, grace=grace, **more)  # type: ignore[arg-type]
             case "approve":

@@ -16,7 +16,7 @@ from reconciliation.discrepancies import actions, listing, store
 from reconciliation.discrepancies.handling import State, Step, Stored
 from reconciliation.discrepancies.listing import Sort, Wish
 from reconciliation.discrepancies.model import Discrepancy
-from reconciliation.discrepancies.wording import EXPLANATIONS, KINDS, SEVERITIES
+from reconciliation.discrepancies.wording import EXPLANATIONS, GOING_OUT, KINDS, SEVERITIES
 from reconciliation.wiring import Wiring, scope_of, wiring_of
 
 router = APIRouter(tags=["discrepancies"])
@@ -97,7 +97,10 @@ def explain(wiring: Wiring, found: Discrepancy, tag: str) -> tuple[str, str]:
     amount = Yen(abs(found.amount.amount))
     if found.kind not in EXPLANATIONS:
         return f"{found.kind}: {amount}", ""
-    what, then = (words(message).format(amount=amount) for message in EXPLANATIONS[found.kind])
+    said = EXPLANATIONS[found.kind]
+    if found.amount.amount < 0:
+        said = GOING_OUT.get(found.kind, said)
+    what, then = (words(message).format(amount=amount) for message in said)
     return what, then
 
 

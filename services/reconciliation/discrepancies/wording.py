@@ -145,6 +145,27 @@ EXPLANATIONS: Final[dict[Kind, tuple[str, str]]] = {
     ),
 }
 
+# The same where the amount is below nothing: money that went out is not to be asked for.
+GOING_OUT: Final[dict[Kind, tuple[str, str]]] = {
+    "missing_here": (
+        "The provider's statement has {amount} given or taken back that our books do not have.",
+        (
+            "Look the provider's reference up in the operations of payments, and find out who gave the money back: "
+            "it may have been done by hand at the provider."
+        ),
+    ),
+    "missing_at_provider": (
+        "Our books have {amount} given or taken back that the provider's statement lacks, though it covers the day.",
+        (
+            "See whether a later statement has it. If not, look the refund up at the provider: it may not have been "
+            "made, and the payer still waits for it."
+        ),
+    ),
+}
+
+# What is settled by matching, and so at the matching desk.
+AT_THE_DESK: Final[frozenset[Kind]] = frozenset({"deposit_missing", "deposit_differs", "unknown_deposit"})
+
 SEVERITIES: Final[dict[Kind, Severity]] = {
     "not_captured": "urgent",
     "not_sold": "urgent",

@@ -14,6 +14,7 @@ from kernel.money import Yen
 from kernel.refusals import Invalid
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
+from reconciliation.days.wording import provider_name
 from reconciliation.journal import store
 from reconciliation.journal.model import ACCOUNTS, Posting, UnknownVoucher, Voucher
 from reconciliation.journal.verifying import FAULTS
@@ -67,7 +68,7 @@ class Spoken:
 
     def party(self, code: str) -> str:
         """Return what a way to pay or a provider is called."""
-        return self.method(code)
+        return provider_name(self.method(code))
 
     def detail(self, posting: Posting, day: date, *, place: str) -> list[str]:
         """Return what a posting says beside account, amount and the place that its voucher is of."""
@@ -76,7 +77,7 @@ class Spoken:
             self.revenue(posting.revenue_account, day) if posting.revenue_account else "",
             posting.revenue_owner,
             self.method(posting.method) if posting.method else "",
-            posting.provider,
+            provider_name(posting.provider),
             f"{posting.tax_rate_percent}%" if posting.tax_rate_percent else "",
         ]
         return [each for each in said if each]
@@ -84,7 +85,7 @@ class Spoken:
     def about(self, voucher: Voucher) -> str:
         """Return what a voucher is about in a few words."""
         place = place_of(voucher)
-        return voucher.draft.words or (self.facility(place) if place else "")
+        return voucher.draft.words or (self.facility(provider_name(place)) if place else "")
 
 
 def place_of(voucher: Voucher) -> str:

@@ -39,6 +39,12 @@ router = APIRouter(include_in_schema=False)
 VOUCHERS_SHOWN = 50
 ROWS_BY_HAND: Final = 6
 DAYS_SHOWN: Final = timedelta(days=30)
+PAGES_OF: Final[dict[behind.What, str]] = {
+    "order": "/orders",
+    "line": "/statements/lines",
+    "bank_line": "/statements/bank-lines",
+    "payout": "/payouts",
+}
 _TEXTS: Final = ("counterparty", "account", "revenue_account", "facility", "kind")
 
 
@@ -196,7 +202,7 @@ async def posting(request: Request, number: int, place: int) -> Response:
             row=row_of(found, reversed_by, spoken),
             posting=row_of(found, reversed_by, spoken)["postings"][place - 1],
             parts=[{"part": each, "rule": spoken.words(RULE_WORDS.get(each.rule, each.rule)) if each.rule else "",
-                    "link": f"/orders/{each.id}" if each.what == "order" else ""} for each in parts],
+                    "link": f"{PAGES_OF[each.what]}/{each.id}"} for each in parts],
             what={each.what for each in parts},
             sum=total(each.amount for each in parts),
             full=len(parts) >= behind.SHOWN_MAX,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from kernel.access import Principal
 from kernel.telemetry import correlation_id
+from reconciliation.days.wording import provider_name
 from reconciliation.deposits import store as deposits
 from reconciliation.deposits.pages import RULE_WORDS as DEPOSIT_RULES
 from reconciliation.lines import store
@@ -42,7 +43,14 @@ async def line_page(request: Request, line_id: UUID) -> Response:
                 raise UnknownLine
             file = await statements.find(tx, line.file_id)
         return wiring.pages.render(
-            request, "line.html", principal=principal, line=line, file=file, kinds=LINE_KINDS, rules=RULES
+            request,
+            "line.html",
+            principal=principal,
+            line=line,
+            file=file,
+            kinds=LINE_KINDS,
+            rules=RULES,
+            provider=provider_name,
         )
 
     return await for_reader(request, page, everywhere=True)
@@ -69,6 +77,7 @@ async def bank_line_page(request: Request, line_id: UUID) -> Response:
             match=match,
             due=due,
             bases=BASES,
+            provider=provider_name,
             rules=DEPOSIT_RULES,
         )
 

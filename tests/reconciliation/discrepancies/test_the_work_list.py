@@ -69,6 +69,13 @@ async def test_a_refused_bulk_keeps_what_was_checked_and_typed(desk, sends):
     assert "at most 100 characters" in answer.text
 
 
+async def test_no_reason_is_chosen_for_anybody(desk, sends):
+    found = await raised(desk, 30)
+    answer = await sends(f"{PAGE}/bulk", id=found, action="resolve", cause="", words="All of the 20th.")
+    assert (answer.status_code, "Choose the reason too" in answer.text) == (422, True)
+    assert "All of the 20th." in answer.text  # what was typed is kept
+
+
 async def test_nothing_checked_is_said(desk, sends):
     await raised(desk, 30)
     answer = await sends(f"{PAGE}/bulk", action="resolve", words="All.")

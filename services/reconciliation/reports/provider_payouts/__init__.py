@@ -172,7 +172,8 @@ def document(found: Sequence[ProviderPayout], asked: Asked) -> Document:
         for name, theirs in by_provider.items()
     )
     bars = tuple(
-        Bar(provider_name(name), sum((p.fee + p.tax + p.transfer_fee).amount for p in theirs)) for name, theirs in by_provider.items()
+        Bar(provider_name(name), sum((p.fee + p.tax + p.transfer_fee).amount for p in theirs))
+        for name, theirs in by_provider.items()
     )
     return Document(
         title,

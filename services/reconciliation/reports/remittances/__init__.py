@@ -22,7 +22,7 @@ from reconciliation.reports.model import (
 )
 
 TITLE = Text("指定管理者別送金明細書", "Remittances by revenue owner")
-NOBODY: Final = "共通"
+NOBODY: Final = Text("共通", "In common")
 MONEY: Final = (
     Column("収入額", "yen", 14, "Gross", entries="sold"),
     Column("還付額", "yen", 13, "Given back", entries="refunded"),
@@ -37,7 +37,7 @@ NOTES = (
     ),
     Text(
         "手数料は、決済ごとに、その収入の帰属先と施設に分けています。帰属先の分からない手数料(月額、振込手数料など)は「共通」の行です。",
-        "A fee is borne by the owner of its payment. Fees that are nobody's in particular stand in the row 共通.",
+        "A fee is borne by the owner of its payment. Fees that are nobody's in particular stand in the row In common.",
     ),
 )
 # Fees that no payment explains belong to nobody; transfer fees are one for several owners.
@@ -81,10 +81,11 @@ class Remittance:
 
 def document(found: Sequence[Remittance], asked: Asked) -> Document:
     """Return the document: a row for each owner and facility, and the sums by owner."""
+    nobody = asked.say(NOBODY)
     facility = Column("施設名", "text", 30, "Facility")
     owner = Column("歳入帰属", "text", 24, "Revenue owner")
     rows: Rows = tuple(
-        (each.owner or NOBODY, asked.names.facility(each.facility) if each.facility else NOBODY, *each.cells)
+        (each.owner or nobody, asked.names.facility(each.facility) if each.facility else nobody, *each.cells)
         for each in found
     )
     links = tuple(
@@ -92,7 +93,7 @@ def document(found: Sequence[Remittance], asked: Asked) -> Document:
         for each in found
     )
     owners = list(dict.fromkeys(each.owner for each in found))
-    sums: Rows = tuple((name or NOBODY, *_sum_of([each for each in found if each.owner == name])) for name in owners)
+    sums: Rows = tuple((name or nobody, *_sum_of([each for each in found if each.owner == name])) for name in owners)
     return Document(
         asked.say(TITLE),
         asked.period,
