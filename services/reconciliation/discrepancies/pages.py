@@ -26,8 +26,8 @@ from reconciliation.discrepancies import actions, charts, evidence, handling, li
 from reconciliation.discrepancies.handling import CAUSES, OPEN_STATES, Reason, Stored, require_cause
 from reconciliation.discrepancies.listing import Wish
 from reconciliation.discrepancies.routes import STEPS_SHOWN_MAX, explain, title
-from reconciliation.discrepancies.wording import CAUSES as CAUSE_WORDS
 from reconciliation.discrepancies.wording import AT_THE_DESK, KINDS, SEVERITIES, SEVERITY_WORDS, SORTS, STATES, STEPS
+from reconciliation.discrepancies.wording import CAUSES as CAUSE_WORDS
 from reconciliation.discrepancies.work_routes import bulk_move, commenter
 from reconciliation.records.wording import LINE_KINDS
 from reconciliation.staff.desk import SEE_OTHER, for_reader
