@@ -1,44 +1,28 @@
 """The paper of an order: tickets with large QR codes and a receipt, as an accessible A4 PDF in Japanese or English.
 
 `words` below is the gettext function of the reader's language; every text of the paper is a message of the
-service's catalogue. What is printed reaches the template as data, never as markup, so that no name can break it.
+service's catalogue.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import date, datetime, time
 from pathlib import Path
-from threading import Lock
 from typing import Final, Literal
 
-import typst
 from babel.dates import format_date
 
 from kernel.money import Yen, total
-from kernel.refusals import Unavailable
-from kernel.web.pages import BUILT, wareki
+from kernel.web.pages import wareki
+from kernel.web.printing import BUILT_FONTS, Printer
 from ticketing.tickets import picture
 
 Words = Callable[[str], str]
 TICKETS_MAX: Final = 300
 TEMPLATE: Final = Path(__file__).parent / "templates" / "tickets.typ"
-BUILT_FONTS: Final = BUILT / "fonts"
-FAMILIES: Final = ("BIZ UDPGothic", "Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "IPAPGothic", "Hiragino Sans")
-"""Japanese fonts by preference. The first is a universal design font (UDフォント) and comes with the web build."""
-
-
-class NoJapaneseFont(Unavailable):
-    """No Japanese font is on this machine; a paper of empty boxes is never printed."""
-
-    slug = "no-japanese-font"
-    advice = (
-        "PDF tickets need a Japanese font. Run 'make web', which brings one, or install fonts-noto-cjk. "
-        "The tickets on the screen are valid without paper."
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,62 +88,25 @@ class OrderPaper:
             raise ValueError(f"The receipt says {self.receipt.total}, its tickets cost another sum.")
 
 
-@dataclass(slots=True)
 class TicketPrinter:
-    """Makes the PDFs. Keep one for the process: its compiler remembers fonts and layout, 20 times faster.
+    """Makes the PDFs; keep one for the process. `folders`, `system_fonts`: where fonts come from, see Printer."""
 
-    Args:
-        folders: where fonts are looked for first; those of the web build.
-        system_fonts: whether the machine's own fonts may serve if the folders have none.
-    """
-
-    folders: Sequence[Path] = (BUILT_FONTS,)
-    system_fonts: bool = True
-    _ready: tuple[typst.Compiler, str] | None = None
-    _lock: Lock = field(default_factory=Lock)
+    def __init__(self, folders: Sequence[Path] = (BUILT_FONTS,), *, system_fonts: bool = True) -> None:
+        self._printer = Printer(TEMPLATE, folders, system_fonts)
 
     def pdf(self, paper: OrderPaper, *, words: Words, at: datetime) -> bytes:
-        """Return the PDF (PDF/UA-1: tagged, with language, title and texts for its pictures).
+        """Return the PDF; raise NoJapaneseFont.
 
         The same paper at the same moment gives the same bytes. Safe to call from several threads.
-
-        Raises:
-            NoJapaneseFont: no font on this machine has Japanese letters.
         """
-        with self._lock:
-            compiler, family = self._compiler()
-            data = json.dumps(_data(paper, words, family), ensure_ascii=False)
-            made = compiler.compile(
-                format="pdf", sys_inputs={"data": data}, pdf_standards="ua-1", timestamp=at.astimezone(UTC)
-            )
-        assert isinstance(made, bytes)  # noqa: S101 - a PDF is one file
-        return made
-
-    def _compiler(self) -> tuple[typst.Compiler, str]:
-        if self._ready is None:
-            fonts, family = self._fonts()
-            self._ready = typst.Compiler(str(TEMPLATE), root=str(TEMPLATE.parent), font_paths=fonts), family
-        return self._ready
-
-    def _fonts(self) -> tuple[typst.Fonts, str]:
-        present = [str(folder) for folder in self.folders if folder.is_dir()]
-        for with_system in (False, True) if self.system_fonts else (False,):
-            fonts = typst.Fonts(
-                include_system_fonts=with_system, include_embedded_fonts=False, font_paths=list(present)
-            )
-            families = set(fonts.families())
-            family = next((each for each in FAMILIES if each in families), None)
-            if family is not None:
-                return fonts, family
-        raise NoJapaneseFont
+        return self._printer.pdf(_data(paper, words), at=at)
 
 
-def _data(paper: OrderPaper, words: Words, family: str) -> dict[str, object]:
+def _data(paper: OrderPaper, words: Words) -> dict[str, object]:
     """Return what the template prints, every value a text that is ready to print."""
     count = len(paper.tickets)
     return {
         "language": paper.language,
-        "font": family,
         "title": words("Tickets {number}").format(number=paper.order_number),
         "heading": words("Tickets"),
         "order": {"label": words("Order number"), "number": paper.order_number},

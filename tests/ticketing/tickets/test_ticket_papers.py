@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 from pypdf import PdfReader
 
+import kernel.web
 import ticketing
 from kernel.money import Yen
 from kernel.web.language import catalogue
+from kernel.web.printing import NoJapaneseFont
 from ticketing.tickets import document
 from ticketing.tickets.code import TicketClaims, sign
-from ticketing.tickets.document import NoJapaneseFont, OrderPaper, PaperTicket, RateTotal, Receipt, TicketPrinter
+from ticketing.tickets.document import OrderPaper, PaperTicket, RateTotal, Receipt, TicketPrinter
 
 WORDS = (Path(ticketing.__file__).parent / "words",)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -104,8 +106,8 @@ def test_one_ticket_and_its_receipt_share_a_page():
 
 
 def test_every_code_scans_off_the_paper():
-    compiler, family = PRINTER._compiler()
-    data = document._data(paper(3), catalogue("ja", WORDS).gettext, family)
+    compiler, family = PRINTER._printer._compiler()
+    data = {**document._data(paper(3), catalogue("ja", WORDS).gettext), "font": family}
     png = compiler.compile(format="png", ppi=150, sys_inputs={"data": json.dumps(data)})
     found = zxingcpp.read_barcodes(Image.open(io.BytesIO(png)).convert("L"))
     assert {each.text for each in found} == {code(each) for each in range(3)}
@@ -186,6 +188,8 @@ def test_the_same_paper_has_the_same_bytes_from_any_thread():
 def test_without_a_japanese_font_it_says_what_to_install():
     with pytest.raises(NoJapaneseFont, match=r"make web.*fonts-noto-cjk"):
         TicketPrinter(folders=(), system_fonts=False).pdf(paper(), words=str, at=AT)
+    words = catalogue("ja", (Path(kernel.web.__file__).parent / "words",)).gettext
+    assert words(NoJapaneseFont.advice) != NoJapaneseFont.advice
 
 
 @pytest.mark.parametrize("count", [0, 301])
@@ -203,7 +207,6 @@ def test_every_word_of_the_paper_has_its_japanese():
             missing.append(message)
         return words(message)
 
-    document._data(paper(1, receipt=RECEIPT), listen, "font")
-    document._data(paper(1, slot=None, receipt=dataclasses.replace(RECEIPT, registration_number=None)), listen, "font")
+    document._data(paper(1, receipt=RECEIPT), listen)
+    document._data(paper(1, slot=None, receipt=dataclasses.replace(RECEIPT, registration_number=None)), listen)
     assert missing == []
-    assert words(NoJapaneseFont.advice) != NoJapaneseFont.advice
