@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -172,14 +173,19 @@ class StaffMember:
     password_hash: str
 
 
+@cache
+def _hash_of_nobody() -> str:
+    """Return what a password is checked with when the name is unknown: the answer takes as long and tells nothing."""
+    return PasswordHasher().hash("nobody")
+
+
 class StaffDirectory:
     """Local sign-in for the embedded mode: a JSON file of names, roles, facilities and Argon2 hashes."""
 
     def __init__(self, members: Mapping[str, StaffMember]) -> None:
         self._members = dict(members)
         self._hasher = PasswordHasher()
-        # Checked when the name is unknown, so that the answer takes as long and tells nothing.
-        self._nobody = self._hasher.hash("nobody")
+        self._nobody = _hash_of_nobody()
 
     @classmethod
     def from_file(cls, file: Path) -> StaffDirectory:

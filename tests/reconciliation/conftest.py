@@ -72,8 +72,16 @@ async def books(postgres, books_template, tmp_path):
     postgres.server.drop_database(name)
 
 
+# One app for all tests of a process: to look at all routes of a new one takes longer than many a test.
+_apps = []
+
+
 @pytest.fixture
 async def web(books):
-    transport = httpx.ASGITransport(app=create_app(wiring=books.wiring))
+    if not _apps:
+        _apps.append(create_app(wiring=books.wiring))
+    [app] = _apps
+    app.state.wiring = books.wiring
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8103") as client:
         yield client
