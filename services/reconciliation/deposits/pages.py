@@ -1,9 +1,8 @@
-"""The matching desk: what may belong together, matching by hand, and what is matched, by which rule or person."""
+"""The matching desk: what may belong together, matching by hand, what is matched, and a search in all of it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,14 +10,26 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from kernel.access import Principal, Role
-from kernel.clock import business_date, new_id
+from kernel.clock import new_id
 from kernel.money import Yen, total
-from kernel.refusals import Forbidden, Invalid, Refusal
+from kernel.refusals import Forbidden, Invalid, Refusal, Unauthenticated
 from kernel.rows import Transaction
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
-from reconciliation.deposits import actions, store
-from reconciliation.deposits.model import Match
+from reconciliation.deposits import actions, listing, store
+from reconciliation.deposits.listing import Asked
+from reconciliation.deposits.model import Deposit, Match
+from reconciliation.deposits.searching import (
+    EVERYTHING,
+    LISTS,
+    Chosen,
+    DeskSearchUnreadable,
+    Place,
+    Typed,
+    named,
+    require_few,
+    understand,
+)
 from reconciliation.payouts import store as payouts
 from reconciliation.provider_contracts import store as contracts
 from reconciliation.staff.desk import SEE_OTHER, for_reader
@@ -27,10 +38,13 @@ from reconciliation.wiring import Wiring, scope_of
 router = APIRouter(include_in_schema=False)
 
 PATH: Final = "/matching"
-SUGGESTIONS_SHOWN_MAX: Final = 50
-OPEN_SHOWN_MAX: Final = 100
-MATCHES_SHOWN_MAX: Final = 30
-LOOKED_BACK: Final = timedelta(days=120)
+READ: Final[dict[str, Callable[[Transaction, Asked], Awaitable[listing.Page]]]] = {
+    "suggested": listing.suggestions,
+    "lines": listing.open_lines,
+    "payouts": listing.open_payouts,
+    "matched": listing.matches,
+}
+SHOWN_MAX: Final = {"suggested": 20, "lines": 50, "payouts": 50, "matched": 20}
 
 REASON_WORDS: Final = {
     "amount_same": "The amount is the same",
@@ -67,10 +81,10 @@ DONE: Final = {
 
 @router.get(PATH)
 async def desk(request: Request) -> Response:
-    """Show suggestions, what is open on either side, and the latest matches."""
+    """Show suggestions, what is open on either side, and matches, as far as they are searched for."""
 
     async def page(wiring: Wiring, principal: Principal) -> Response:
-        return await _desk(wiring, request, principal)
+        return await _desk(wiring, request, principal, _place(request.query_params))
 
     return await for_reader(request, page, everywhere=True)
 
@@ -79,49 +93,71 @@ async def _desk(
     wiring: Wiring,
     request: Request,
     principal: Principal,
+    place: Place,
     *,
     refusal: Refusal | None = None,
-    chosen: tuple[list[UUID], list[UUID], str] | None = None,
+    reason: str = "",
 ) -> Response:
-    today = business_date(wiring.clock.now())
+    wish, problem = EVERYTHING, refusal
+    try:
+        wish = understand(place.typed)
+    except DeskSearchUnreadable as unreadable:
+        problem = refusal or unreadable
     async with wiring.database.transaction(correlation_id.get()) as tx:
-        found = await store.suggestions(tx, limit=SUGGESTIONS_SHOWN_MAX + 1)
-        open_lines = await store.deposits(
-            tx, first=today - LOOKED_BACK, last=today, matched=False, limit=OPEN_SHOWN_MAX
-        )
-        due = (await store.dues(tx, await contracts.terms(tx)))[:OPEN_SHOWN_MAX]
-        open_payouts = await payouts.some(tx, [each.id for each in due])
-        matches = await store.latest_matches(tx, limit=MATCHES_SHOWN_MAX)
-        lines = {each.id: each for each in await store.deposits_of(tx, _lines_of(found, matches))}
-        dues = {each.id: each for each in await payouts.some(tx, _payouts_of(found, matches))}
-        nets = await store.nets(tx, [*dues, *(each.id for each in open_payouts)])
-    lines_chosen, payouts_chosen, reason = chosen or ([], [], "")
+        meant = named(wish.name, await contracts.terms(tx))
+        listed = {
+            name: await read(tx, Asked(wish, meant, place.turned.get(name, ""), SHOWN_MAX[name]))
+            for name, read in READ.items()
+        }
+        found = await store.some_suggestions(tx, listed["suggested"].ids)
+        matches = await store.some_matches(tx, listed["matched"].ids)
+        chosen_lines = [each for each in await store.deposits_of(tx, place.chosen.lines) if each.match_id is None]
+        chosen_payouts = [each for each in await payouts.some(tx, place.chosen.payouts) if each.match_id is None]
+        shown_lines = {*_lines_of(found, matches), *listed["lines"].ids}
+        lines = {each.id: each for each in await store.deposits_of(tx, shown_lines)}
+        shown_payouts = {*_payouts_of(found, matches), *listed["payouts"].ids}
+        dues = {each.id: each for each in await payouts.some(tx, shown_payouts)}
+        nets = await store.nets(tx, [*dues, *(each.id for each in chosen_payouts)])
+    kept = {*(each.id for each in chosen_lines), *(each.id for each in chosen_payouts)}
     return wiring.pages.render(
         request,
         "matching.html",
-        status=200 if refusal is None else 422,
+        status=200 if problem is None else 422,
         principal=principal,
-        may_decide=principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None,
-        suggestions=found[:SUGGESTIONS_SHOWN_MAX],
-        more=len(found) > SUGGESTIONS_SHOWN_MAX,
+        may_decide=_may_decide(principal),
+        typed=place.typed,
+        narrowed=wish.narrows,
+        turned=place.turned,
+        next={name: each.next for name, each in listed.items()},
+        address=lambda **turn: place.address(PATH, **turn),
+        query=place.address(""),
+        suggestions=found,
         lines=lines,
         dues=dues,
         nets=nets,
-        open_lines=sorted(
-            (each for each in open_lines if each.amount > Yen(0)), key=lambda each: each.booked_on, reverse=True
-        ),
-        open_payouts=open_payouts[::-1],
+        chosen=kept,
+        open_lines=[*chosen_lines, *(lines[each] for each in listed["lines"].ids if each not in kept)],
+        open_payouts=[*chosen_payouts, *(dues[each] for each in listed["payouts"].ids if each not in kept)],
         matches=matches,
         said=_reasons(wiring, request),
         against=AGAINST,
         rules=RULE_WORDS,
-        problem=None if refusal is None else wiring.pages.advice(request, refusal),
+        problem=None if problem is None else wiring.pages.advice(request, problem),
         done=DONE.get(request.query_params.get("done", "")),
-        lines_chosen=lines_chosen,
-        payouts_chosen=payouts_chosen,
         reason=reason,
-        sums=_sums(open_lines, nets, lines_chosen, payouts_chosen) if chosen else None,
+        sums=_sums(chosen_lines, [nets[each.id] for each in chosen_payouts]) if kept else None,
     )
+
+
+def _may_decide(principal: Principal) -> bool:
+    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
+
+
+def _place(given: Any) -> Place:
+    """Return where an address or a form is at the desk; raise Invalid for ids that are none."""
+    lines, due = (tuple(dict.fromkeys(_uuid(str(each)) for each in given.getlist(name))) for name in ("line", "payout"))
+    turned = {name: str(given.get(name) or "") for name in LISTS}
+    return Place(Typed.of(given), turned, Chosen(lines, due))
 
 
 def _reasons(wiring: Wiring, request: Request) -> Callable[[Any], str]:
@@ -138,10 +174,9 @@ def _payouts_of(*several: Iterable[Any]) -> set[UUID]:
     return {payout for some in several for each in some for payout in each.payouts}
 
 
-def _sums(open_lines: Iterable[Any], nets: dict[UUID, Yen], lines: list[UUID], due: list[UUID]) -> tuple[Yen, Yen, Yen]:
+def _sums(lines: Iterable[Deposit], due: Iterable[Yen]) -> tuple[Yen, Yen, Yen]:
     """Return what came, what was due, and the difference of what is chosen."""
-    came = total(each.amount for each in open_lines if each.id in lines)
-    wanted = total(nets[each] for each in due if each in nets)
+    came, wanted = total(each.amount for each in lines), total(due)
     return came, wanted, came - wanted
 
 
@@ -153,15 +188,13 @@ async def _decide(request: Request, decision: Decision, done: str) -> Response:
 
     async def page(wiring: Wiring, principal: Principal) -> Response:
         SignIn.require_own_page(request)
-        bookkeeper = wiring.bookkeeper(request)
-        if scope_of(bookkeeper) is not None:
-            raise Forbidden  # A transfer is about all facilities.
+        bookkeeper, place = _bookkeeper(wiring, request), _place(request.query_params)
         try:
             async with wiring.database.transaction(correlation_id.get()) as tx:
                 await decision(tx, bookkeeper.name)
         except Refusal as refusal:
-            return await _desk(wiring, request, principal, refusal=refusal)
-        return RedirectResponse(f"{PATH}?done={done}", status_code=SEE_OTHER)
+            return await _desk(wiring, request, principal, place, refusal=refusal)
+        return RedirectResponse(place.address(PATH, done=done), status_code=SEE_OTHER)
 
     return await for_reader(request, page, everywhere=True)
 
@@ -204,35 +237,53 @@ async def take_back(request: Request, match_id: UUID) -> Response:
 
 @router.post(PATH + "/by-hand")
 async def match_by_hand(request: Request) -> Response:
-    """Show the difference of what is chosen, or match it."""
+    """Search or turn a list with what is chosen kept, show the difference of what is chosen, or match it."""
     form = await request.form()
-    reason = str(form.get("reason", ""))
+    reason, wish = str(form.get("reason", "")), str(form.get("wish", ""))
 
     async def page(wiring: Wiring, principal: Principal) -> Response:
         SignIn.require_own_page(request)
-        lines, due = ([_uuid(str(each)) for each in form.getlist(name)] for name in ("line", "payout"))
-        bookkeeper = wiring.bookkeeper(request)
-        if scope_of(bookkeeper) is not None:
-            raise Forbidden
-        chosen = lines, due, reason
-        if form.get("wish") != "match":
-            return await _desk(wiring, request, principal, chosen=chosen)
+        place = _place(form)
         try:
-            async with wiring.database.transaction(correlation_id.get()) as tx:
-                await actions.match_by_hand(
-                    tx,
-                    bank_lines=lines,
-                    payouts=due,
-                    decision_id=new_id(),
-                    by=bookkeeper.name,
-                    reason=reason,
-                    at=wiring.clock.now(),
-                )
+            if wish == "match":
+                await _match(wiring, _bookkeeper(wiring, request), place.chosen, reason)
+                done = Place(place.typed, {}, Chosen()).address(PATH, done="matched")
+                return RedirectResponse(done, status_code=SEE_OTHER)
+            require_few(place.chosen)
+        except (Forbidden, Unauthenticated):
+            raise
         except Refusal as refusal:
-            return await _desk(wiring, request, principal, refusal=refusal, chosen=chosen)
-        return RedirectResponse(f"{PATH}?done=matched", status_code=SEE_OTHER)
+            return await _desk(wiring, request, principal, place, refusal=refusal, reason=reason)
+        name, _, cursor = wish.partition(" ")
+        if name in LISTS:
+            place = Place(place.typed, {**place.turned, name: cursor}, place.chosen)
+        if name == "search":
+            place = Place(place.typed, {}, place.chosen)
+        if wish == "sum" or reason:  # A reason is in no address; the page keeps it.
+            return await _desk(wiring, request, principal, place, reason=reason)
+        return RedirectResponse(place.address(PATH) + ("#hand" if name in LISTS else ""), status_code=SEE_OTHER)
 
     return await for_reader(request, page, everywhere=True)
+
+
+def _bookkeeper(wiring: Wiring, request: Request) -> Principal:
+    bookkeeper = wiring.bookkeeper(request)
+    if scope_of(bookkeeper) is not None:
+        raise Forbidden  # A transfer is about all facilities.
+    return bookkeeper
+
+
+async def _match(wiring: Wiring, bookkeeper: Principal, chosen: Chosen, reason: str) -> None:
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        await actions.match_by_hand(
+            tx,
+            bank_lines=chosen.lines,
+            payouts=chosen.payouts,
+            decision_id=new_id(),
+            by=bookkeeper.name,
+            reason=reason,
+            at=wiring.clock.now(),
+        )
 
 
 def _uuid(said: str) -> UUID:

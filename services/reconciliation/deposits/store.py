@@ -178,14 +178,14 @@ async def find_match(tx: Transaction, match_id: UUID) -> Match | None:
     return None if row is None else _match(row)
 
 
-async def latest_matches(tx: Transaction, *, limit: int) -> list[Match]:
-    """Return the newest matches that stand, the newest first."""
+async def some_matches(tx: Transaction, matches: Sequence[UUID]) -> list[Match]:
+    """Return some matches that stand, in the order given."""
     which = (
         "coalesce(group_id, bank_line_id) IN (SELECT coalesce(group_id, bank_line_id) FROM deposit_legs "
-        "WHERE stands GROUP BY 1 ORDER BY max(accepted_at) DESC, 1 LIMIT :limit)"
+        "WHERE stands AND (group_id = ANY(:ids) OR (group_id IS NULL AND bank_line_id = ANY(:ids))))"
     )
-    rows = await tx.execute(_MATCH.format(which=which), limit=limit)
-    return sorted((_match(row) for row in rows), key=lambda each: (each.accepted_at, each.id), reverse=True)
+    rows = await tx.execute(_MATCH.format(which=which), ids=list(matches))
+    return sorted(map(_match, rows), key=lambda each: matches.index(each.id))
 
 
 async def matches_of_payouts(tx: Transaction, payouts: Iterable[UUID]) -> list[Match]:
@@ -319,6 +319,12 @@ async def find_suggestion(tx: Transaction, suggestion_id: UUID) -> Suggestion | 
     """Return a suggestion."""
     row = (await tx.execute("SELECT * FROM deposit_suggestions WHERE id = :id", id=suggestion_id)).one_or_none()
     return None if row is None else _suggestion(row)
+
+
+async def some_suggestions(tx: Transaction, suggestions: Sequence[UUID]) -> list[Suggestion]:
+    """Return some suggestions, in the order given."""
+    rows = await tx.execute("SELECT * FROM deposit_suggestions WHERE id = ANY(:ids)", ids=list(suggestions))
+    return sorted(map(_suggestion, rows), key=lambda each: suggestions.index(each.id))
 
 
 async def suggestions(tx: Transaction, *, after: tuple[int, date, UUID] | None = None, limit: int) -> list[Suggestion]:

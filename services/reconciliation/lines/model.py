@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from kernel.money import Yen
@@ -13,6 +13,8 @@ from kernel.refusals import NotFound
 @dataclass(frozen=True, slots=True)
 class ProviderLine:
     """A line of a provider. `rule` '': nothing is matched with it; `order_id` is of what it is matched with.
+
+    `match_id` names the match: the line's own id, or that of the group which the line is matched in.
 
     `wants_match`: whether its kind is one that our books must have, too.
     """
@@ -36,11 +38,21 @@ class ProviderLine:
     difference: Yen
     order_id: str
     number: str
+    match_id: UUID | None = None
 
     @property
     def wants_match(self) -> bool:
         """Tell whether our books must have it."""
         return self.kind not in {"fee", "transfer_fee", "adjustment", "payout"}
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A match of a line that somebody took back, and why."""
+
+    by: str
+    at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

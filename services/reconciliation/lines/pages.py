@@ -5,8 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
-from kernel.access import Principal
+from kernel.access import Principal, Role
+from kernel.clock import new_id
+from kernel.refusals import Forbidden, Refusal
+from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
 from reconciliation.days.wording import provider_name
 from reconciliation.deposits import store as deposits
@@ -14,16 +18,19 @@ from reconciliation.deposits.pages import RULE_WORDS as DEPOSIT_RULES
 from reconciliation.lines import store
 from reconciliation.lines.model import UnknownLine
 from reconciliation.mappings import actions as mappings
+from reconciliation.matching import actions as matching
+from reconciliation.matching.model import UnknownMatch
 from reconciliation.payouts import store as payouts
 from reconciliation.records.wording import BASES, LINE_KINDS
-from reconciliation.staff.desk import for_reader
+from reconciliation.staff.desk import SEE_OTHER, for_reader
 from reconciliation.statements import store as statements
 from reconciliation.statements.model import UnknownStatement
-from reconciliation.wiring import Wiring
+from reconciliation.wiring import Wiring, scope_of
 
 router = APIRouter(include_in_schema=False)
 
 LINES_SHOWN_MAX = 200
+SHOWN_MAX = 50  # lines of one match, and matches of one line that were taken back
 RULES = {
     "same_payment_same_kind": "Rule: same payment, same kind and amount",
     "same_payment_other_kind": "Rule: same payment and amount, another kind",
@@ -37,21 +44,73 @@ async def line_page(request: Request, line_id: UUID) -> Response:
     """Show one line of a provider."""
 
     async def page(wiring: Wiring, principal: Principal) -> Response:
-        async with wiring.database.transaction(correlation_id.get()) as tx:
-            line = await store.find_line(tx, line_id)
-            if line is None:
-                raise UnknownLine
-            file = await statements.find(tx, line.file_id)
-        return wiring.pages.render(
-            request,
-            "line.html",
-            principal=principal,
-            line=line,
-            file=file,
-            kinds=LINE_KINDS,
-            rules=RULES,
-            provider=provider_name,
-        )
+        return await _line(wiring, request, principal, line_id)
+
+    return await for_reader(request, page, everywhere=True)
+
+
+async def _line(
+    wiring: Wiring,
+    request: Request,
+    principal: Principal,
+    line_id: UUID,
+    *,
+    refusal: Refusal | None = None,
+    reason: str = "",
+) -> Response:
+    async with wiring.database.transaction(correlation_id.get()) as tx:
+        line = await store.find_line(tx, line_id)
+        if line is None:
+            raise UnknownLine
+        file = await statements.find(tx, line.file_id)
+        alone = line.match_id in {None, line.id}
+        others = [] if alone or not line.match_id else await store.matched_together(tx, line.match_id, limit=SHOWN_MAX)
+        fallen = await store.taken_back(tx, line_id, limit=SHOWN_MAX)
+    return wiring.pages.render(
+        request,
+        "line.html",
+        status=200 if refusal is None else 422,
+        principal=principal,
+        may_decide=principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None,
+        line=line,
+        others=[each for each in others if each.id != line.id],
+        fallen=fallen,
+        file=file,
+        kinds=LINE_KINDS,
+        rules=RULES,
+        provider=provider_name,
+        problem="" if refusal is None else wiring.pages.advice(request, refusal),
+        reason=reason,
+    )
+
+
+@router.post("/statements/lines/{line_id}/take-back")
+async def take_line_back(request: Request, line_id: UUID) -> Response:
+    """Take the match of a provider's line back, for a reason; a refusal keeps what was typed."""
+    form = await request.form()
+    reason, match_id = str(form.get("reason", "")), str(form.get("match", ""))
+
+    async def page(wiring: Wiring, principal: Principal) -> Response:
+        SignIn.require_own_page(request)
+        bookkeeper = wiring.bookkeeper(request)
+        if scope_of(bookkeeper) is not None:
+            raise Forbidden  # As by the API: a line is of no facility.
+        try:
+            async with wiring.database.transaction(correlation_id.get()) as tx:
+                line = await store.find_line(tx, line_id)
+                if line is None or line.match_id is None or str(line.match_id) != match_id:
+                    raise UnknownMatch(id=match_id[:36])
+                await matching.take_back(
+                    tx,
+                    line.match_id,
+                    reversal_id=new_id(),
+                    by=bookkeeper.name,
+                    reason=reason,
+                    at=wiring.clock.now(),
+                )
+        except Refusal as refusal:
+            return await _line(wiring, request, principal, line_id, refusal=refusal, reason=reason)
+        return RedirectResponse(f"/statements/lines/{line_id}", status_code=SEE_OTHER)
 
     return await for_reader(request, page, everywhere=True)
 

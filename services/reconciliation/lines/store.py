@@ -7,10 +7,11 @@ from uuid import UUID
 
 from kernel.money import Yen
 from kernel.rows import Transaction
-from reconciliation.lines.model import BankLineSeen, ProviderLine
+from reconciliation.lines.model import BankLineSeen, ProviderLine, TakenBack
 
 _LINES: Final = (
     "SELECT l.*, coalesce(m.rule, '') AS rule, coalesce(m.difference, 0) AS difference, "
+    "coalesce(m.group_id, m.line_id) AS match_id, "
     "coalesce(c.order_id, '') AS order_id, coalesce(p.number, '') AS number FROM settlement_lines AS l "
     "LEFT JOIN match_legs AS m ON m.line_id = l.id AND m.stands "
     "LEFT JOIN LATERAL (SELECT k.order_id FROM claims AS k WHERE k.id = m.claim_id "
@@ -44,6 +45,7 @@ def _line(row: Any) -> ProviderLine:
         difference=Yen(row.difference),
         order_id=row.order_id,
         number=row.number,
+        match_id=row.match_id,
     )
 
 
@@ -83,6 +85,29 @@ async def find_line(tx: Transaction, line_id: UUID) -> ProviderLine | None:
     """Return one line of a provider."""
     row = (await tx.execute(f"{_LINES} WHERE l.id = :id", id=line_id)).one_or_none()
     return None if row is None else _line(row)
+
+
+async def matched_together(tx: Transaction, match_id: UUID, *, limit: int) -> list[ProviderLine]:
+    """Return the lines of a match of several, by their rows."""
+    rows = await tx.execute(
+        f"{_LINES} WHERE l.id IN (SELECT g.line_id FROM match_legs AS g WHERE g.group_id = :id AND g.stands) "
+        "ORDER BY l.occurred_on, l.record, l.id LIMIT :limit",
+        id=match_id,
+        limit=limit,
+    )
+    return [_line(row) for row in rows]
+
+
+async def taken_back(tx: Transaction, line_id: UUID, *, limit: int) -> list[TakenBack]:
+    """Return the matches of a line that people took back, the newest first."""
+    rows = await tx.execute(
+        "SELECT r.reversed_by, r.reversed_at, r.reason FROM match_reversals AS r JOIN match_legs AS m "
+        "ON NOT m.stands AND m.line_id = :id AND (r.group_id = m.group_id OR (r.line_id = m.line_id "
+        "AND r.claim_id = m.claim_id)) ORDER BY r.reversed_at DESC LIMIT :limit",
+        id=line_id,
+        limit=limit,
+    )
+    return [TakenBack(row.reversed_by, row.reversed_at, row.reason) for row in rows]
 
 
 async def bank_lines_of(tx: Transaction, file_id: UUID, *, after: int, limit: int) -> list[BankLineSeen]:

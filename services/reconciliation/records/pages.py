@@ -37,6 +37,7 @@ from reconciliation.wiring import Wiring, scope_of
 router = APIRouter(include_in_schema=False)
 
 PAGE_SIZE = 100
+LINE_PAGES = {"settlement_line": "/statements/lines", "bank_line": "/statements/bank-lines"}
 
 
 @router.get("/entries")
@@ -165,6 +166,8 @@ def _shown(each: Record, wiring: Wiring, tag: str, known: Names) -> dict[str, An
         what = words(tables.get(each.kind, {}).get(each.what, each.what))
     if each.kind == "voucher":
         link = f"/journal/{int(each.key)}"
+    if each.kind in LINE_PAGES:
+        link = f"{LINE_PAGES[each.kind]}/{each.key}"
     if each.kind == "entry":
         link, reference = f"/orders/{each.order_id}", known.method(each.reference)
     return {

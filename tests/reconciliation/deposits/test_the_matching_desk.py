@@ -112,7 +112,7 @@ async def test_others_look_and_decide_nothing(get, post):
     assert suggestions(page) == []
     [*some] = suggestions(await get())
     assert (await post(f"/matching/suggestions/{some[0]}/accept", role=Role.AUDITOR)).status_code == 403
-    assert (await post("/matching/by-hand", role=Role.AUDITOR)).status_code == 403
+    assert (await post("/matching/by-hand", role=Role.AUDITOR, wish="match")).status_code == 403
     assert (await get(role=Role.FACILITY, scope=("hpam",))).status_code == 403
 
 
@@ -150,3 +150,49 @@ async def test_a_booking_and_a_provider_s_line_have_pages_that_say_what_they_are
 def test_every_reason_and_rule_has_words():
     assert set(pages.REASON_WORDS) == set(ReasonWord.__args__)
     assert set(pages.RULE_WORDS) == set(Rule.__args__)
+
+
+async def test_a_line_s_match_is_taken_back_on_its_page_for_a_reason_and_its_page_says_so(get, post, books):
+    async with books.wiring.database.transaction("test") as tx:
+        line = (await tx.execute("SELECT id FROM settlement_lines WHERE provider = 'komoju'")).scalar_one()
+    address = f"/statements/lines/{line}"
+    [match] = re.findall(r'name="match" value="([^"]+)"', (await get(address)).text)
+    kept = await post(f"{address}/take-back", match=match, reason="4242 4242 4242 4242")
+    assert (kept.status_code, 'name="match"' in kept.text) == (422, True)
+    page = await post(f"{address}/take-back", match=match, reason="It is another payment's.")
+    assert "Nothing in our books is matched with this line." in page.text
+    assert "It is another payment&#39;s." in page.text
+    assert "test-accounting" in page.text
+    again = await post(f"{address}/take-back", match=match, reason="twice")
+    assert (again.status_code, "no match" in again.text) == (422, True)
+    async with books.wiring.database.transaction("test") as tx:
+        await actions.run(tx, run_id=uuid4(), at=AT)
+    assert "Nothing in our books is matched with this line." in (await get(address)).text
+
+
+async def test_only_accounting_takes_a_line_s_match_back_and_from_its_own_page(get, post, books):
+    async with books.wiring.database.transaction("test") as tx:
+        line = (await tx.execute("SELECT id FROM settlement_lines WHERE provider = 'komoju'")).scalar_one()
+    address, given = f"/statements/lines/{line}/take-back", {"match": str(line), "reason": "x"}
+    assert "take-back" not in (await get(f"/statements/lines/{line}", role=Role.AUDITOR)).text
+    assert (await post(address, role=Role.AUDITOR, **given)).status_code == 403
+    assert (await post(address, role=Role.ACCOUNTING, scope=("hpam",), **given)).status_code == 403
+    assert (await post(address, site="cross-site", **given)).status_code == 403
+    assert "Rule: same payment" in (await get(f"/statements/lines/{line}")).text
+
+
+async def test_lines_that_are_matched_together_are_taken_back_together(books, web):
+    async with books.wiring.database.transaction("test") as tx:
+        await put_claims(tx, [Claim(900, attempt=payment(2), method="stripe_card", day=MONDAY)])
+        await put_lines(tx, [Line(each, attempt=payment(2), day=MONDAY) for each in (400, 500)])
+        await actions.run(tx, run_id=uuid4(), at=AT)
+        first, second = (await tx.execute("SELECT id FROM settlement_lines ORDER BY gross")).scalars()
+    headers = books.token(Role.ACCOUNTING) | {"accept-language": "en", "sec-fetch-site": "same-origin"}
+    page = await web.get(f"/statements/lines/{first}", headers=headers)
+    assert "Rule: same payment, the sums agree" in page.text
+    assert f'href="/statements/lines/{second}"' in page.text
+    [match] = re.findall(r'name="match" value="([^"]+)"', page.text)
+    await web.post(f"/statements/lines/{first}/take-back", data={"match": match, "reason": "Two."}, headers=headers)
+    other = await web.get(f"/statements/lines/{second}", headers=headers)
+    assert "Nothing in our books is matched with this line." in other.text
+    assert "Two." in other.text
