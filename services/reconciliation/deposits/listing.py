@@ -12,22 +12,6 @@ from kernel.refusals import Invalid
 from kernel.rows import Transaction
 from reconciliation.deposits.searching import Named, Wish
 
-# As `names.plain` reads them: width, hiragana, small kana, dashes, and no signs or spaces between. A company's form
-# stays, for what is looked for is a part of it.
-_HIRAGANA: Final = "".join(map(chr, range(0x3041, 0x3097)))
-_KATAKANA: Final = "".join(chr(ord(each) + 0x60) for each in _HIRAGANA)
-_SMALL, _LARGE = "ァィゥェォャュョッヮヵヶヲヰヱ", "アイウエオヤユヨツワカケオイエ"
-_DASHES: Final = "‐‑‒–—―−ー─~〜"
-_SIGNS: Final = " .,・、。'\"\u3000\t"
-_LARGE_OF: Final = str.maketrans(_SMALL, _LARGE)
-_FROM: Final = (_HIRAGANA + _SMALL + _DASHES + _SIGNS).replace("'", "''")
-_TO: Final = (_KATAKANA + _SMALL).translate(_LARGE_OF) + "-" * len(_DASHES)
-
-
-def _plain(column: str) -> str:
-    return f"translate(upper(normalize({column}, NFKC)), '{_FROM}', '{_TO}')"
-
-
 _BOOKED: Final = "b.basis = 'statement' AND NOT b.cancelled AND b.amount <> 0"
 _NET: Final = "coalesce(p.stated_net, p.net)"
 
@@ -72,12 +56,12 @@ def _side(day: str, amount: str, name: str, asked: Asked) -> str:
 
 
 def _line(asked: Asked) -> str:
-    said = " OR ".join(f"{_plain(column)} LIKE ANY(CAST(:said AS text[]))" for column in ("b.payer", "b.summary"))
-    return _side("b.booked_on", "b.amount", f"({said})", asked)
+    said = "b.id IN (SELECT n.line_id FROM bank_line_names AS n WHERE n.sender LIKE ANY(CAST(:said AS text[])))"
+    return _side("b.booked_on", "b.amount", said, asked)
 
 
 def _payout(asked: Asked) -> str:
-    said = f"(p.provider = ANY(CAST(:providers AS text[])) OR {_plain('p.key')} LIKE ANY(CAST(:said AS text[])))"
+    said = "(p.provider = ANY(CAST(:providers AS text[])) OR plain_name(p.key) LIKE ANY(CAST(:said AS text[])))"
     return _side("p.arrives_on", _NET, said, asked)
 
 

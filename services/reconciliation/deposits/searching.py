@@ -133,7 +133,19 @@ def _called(code: str, terms: Terms) -> Iterable[str]:
 
 def _bare(name: str) -> str:
     """Return a name as names are compared; one that is nothing but a company's form, as it is."""
-    return plain(name) or unicodedata.normalize("NFKC", name).upper()
+    return plain(name) or folded(name)
+
+
+_HIRAGANA: Final = {code: code + 0x60 for code in range(0x3041, 0x3097)}
+_LARGE: Final = str.maketrans("ァィゥェォャュョッヮヵヶヲヰヱ", "アイウエオヤユヨツワカケオイエ")
+_DASHES: Final = dict.fromkeys(map(ord, "‐‑‒–—―−ー─~〜"), "-")
+_SIGNS: Final = dict.fromkeys(map(ord, " .,・、。'\"\t"))
+
+
+def folded(text: str) -> str:
+    """Return a text as `plain_name` of the database does: `plain` with a company's form. Empty for signs alone."""
+    large = unicodedata.normalize("NFKC", text).upper().translate(_HIRAGANA).translate(_LARGE)
+    return large.translate(_DASHES).translate(_SIGNS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from kernel.money import Yen
 from kernel.rows import Transaction
+from reconciliation.deposits.searching import folded
 from reconciliation.records.model import RECORD_KINDS, Record, RecordKind, RecordPlace, Wanted
 
 ORDERS_MAX: Final = 50
@@ -83,7 +84,8 @@ _SOURCES: Final[dict[RecordKind, _Source]] = {
         key="CAST(b.id AS text)",
         amount="b.amount",
         own="",
-        named=_said("b.payer", "b.payer_code", "b.summary", "b.edi", "b.bank"),
+        named="(b.account = :exact OR b.id IN (SELECT n.line_id FROM bank_line_names AS n "
+        "WHERE n.sender LIKE :folded OR n.rest LIKE :folded))",
     ),
     "export": _Source(
         columns="x.fetched_by AS counterparty, x.format AS what, x.facility, x.sha256 AS reference, '' AS order_id",
@@ -172,6 +174,9 @@ def _counterparty(source: _Source, wanted: Wanted, orders: Sequence[str], given:
     conditions = [source.named]
     if ":said" in source.named:
         given["said"] = f"%{_plain(wanted.counterparty)}%"
+    if ":folded" in source.named:
+        # Signs alone are nobody's name.
+        given["folded"] = f"%{_escaped(bare)}%" if (bare := folded(wanted.counterparty)) else ""
     if ":exact" in source.named:
         given["exact"] = wanted.counterparty
     if source.ordered and orders:
@@ -182,8 +187,11 @@ def _counterparty(source: _Source, wanted: Wanted, orders: Sequence[str], given:
 
 def _plain(text: str) -> str:
     """Return a text as names are compared, with what LIKE would read as a sign taken for itself."""
-    folded = unicodedata.normalize("NFKC", text).translate(_SMALL).upper()
-    return re.sub(r"([\\%_])", r"\\\1", folded)
+    return _escaped(unicodedata.normalize("NFKC", text).translate(_SMALL).upper())
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
 
 
 async def _orders(tx: Transaction, counterparty: str) -> list[str]:

@@ -136,3 +136,23 @@ async def test_a_voucher_and_a_payout_are_opened_where_they_are_found(found, exa
     page = (await web.get("/reports/provider_payouts?from=2026-11-01&to=2026-11-30", headers=token)).text
     payout = re.search(r'href="(/payouts/[0-9a-f-]{36})"', page).group(1)
     assert (await web.get(payout, headers=token)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "page", "name"),
+    [
+        ("min=98000&max=99000&kind=settlement_line", "/statements/lines", "s1"),
+        ("counterparty=ストライプジャパン&from=2026-11-20", "/statements/bank-lines", "b1"),
+        ("counterparty=すとらいぷ&max=99000&kind=bank_line", "/statements/bank-lines", "b1"),
+        ("counterparty=0001-001-1&min=98000", "/statements/bank-lines", "b1"),
+    ],
+)
+async def test_a_line_that_is_found_leads_to_its_page(found, example, web, query, page, name):
+    answer = await web.get(f"/search?{query}", headers=example.token(Role.ACCOUNTING))
+    address = f"{page}/{uuid5(FAMILY, name)}"
+    assert f'href="{address}"' in answer.text
+    assert (await web.get(address, headers=example.token(Role.ACCOUNTING))).status_code == 200
+
+
+async def test_signs_alone_are_nobody_s_name(found):
+    assert list(await found("counterparty=・・・&kind=bank_line")) == []
