@@ -49,7 +49,10 @@ def _data(document: Document) -> dict[str, object]:
 def _table(table: Table, title: str) -> dict[str, object]:
     shown = [place for place, column in enumerate(table.columns) if column.paper]
     columns = [table.columns[place] for place in shown]
-    sums = table.totals
+    sums, subtotals = table.totals, table.subtotals
+    lines: list[tuple[bool, tuple[Cell, ...]]] = []
+    for at, row in enumerate(table.rows):
+        lines += [(False, row), *((True, each.cells) for each in subtotals.get(at, ()))]
     return {
         "title": "" if table.title == title else table.title,
         "beside": table.beside,
@@ -62,9 +65,8 @@ def _table(table: Table, title: str) -> dict[str, object]:
             }
             for each in columns
         ],
-        "rows": [
-            [_said(column, row[place]) for column, place in zip(columns, shown, strict=True)] for row in table.rows
-        ],
+        "rows": [[_said(column, row[place]) for column, place in zip(columns, shown, strict=True)] for _, row in lines],
+        "sums": [is_sum for is_sum, _ in lines],
         "totals": []
         if sums is None
         else [

@@ -80,7 +80,9 @@ class _Sheet:
 
     def __init__(self, sheet: Any, styles: _Styles, document: Document, table: Table) -> None:
         self._sheet, self._styles, self._document, self._table = sheet, styles, document, table
-        self._first, self._last = HEADING_ROW + 1, HEADING_ROW + len(table.rows)
+        self._first = HEADING_ROW + 1
+        self._subtotals = table.subtotals
+        self._last = HEADING_ROW + len(table.rows) + sum(map(len, self._subtotals.values()))
 
     def fill(self, *, notes: tuple[str, ...]) -> None:
         """Write everything, row by row."""
@@ -93,14 +95,34 @@ class _Sheet:
         for place, column in enumerate(table.columns):
             sheet.set_column(place, place, column.width)
             sheet.write_string(HEADING_ROW, place, column.name, self._styles.heading)
-        for number, row in enumerate(table.rows, start=self._first):
-            for place, (column, cell) in enumerate(zip(table.columns, row, strict=True)):
-                self._write(number, place, column.kind, cell)
+        self._write_rows()
         end = self._write_totals() if table.has_totals else self._last
         for number, note in enumerate(notes, start=end + 2):
             sheet.write_string(number, 0, f"※ {note}", self._styles.plain)
             end = number
         self._print_on_a4(end)
+
+    def _write_rows(self) -> None:
+        """Write the rows, and below those that belong together their sums, which the sum of all leaves out."""
+        number, places = self._first, list[int]()
+        for at, row in enumerate(self._table.rows):
+            places.append(number)
+            for place, (column, cell) in enumerate(zip(self._table.columns, row, strict=True)):
+                self._write(number, place, column.kind, cell)
+            number += 1
+            for each in self._subtotals.get(at, ()):
+                self._write_sums(number, each.cells, first=places[each.first], last=number - 1)
+                number += 1
+
+    def _write_sums(self, row: int, cells: tuple[Cell, ...], *, first: int, last: int) -> None:
+        for place, (column, value) in enumerate(zip(self._table.columns, cells, strict=True)):
+            if isinstance(value, int):
+                span = f"{xl_rowcol_to_cell(first, place)}:{xl_rowcol_to_cell(last, place)}"
+                # 109 leaves out rows that a filter hides, and other sums by SUBTOTAL; the value is kept for readers
+                # that do not calculate.
+                self._sheet.write_formula(row, place, f"=SUBTOTAL(109,{span})", self._styles.totals[column.kind], value)
+            else:
+                self._sheet.write_string(row, place, str(value or ""), self._styles.totals["text"])
 
     def _write(self, row: int, place: int, kind: CellKind, cell: Cell) -> None:
         style = self._styles.cells[kind]
@@ -117,15 +139,9 @@ class _Sheet:
 
     def _write_totals(self) -> int:
         """Write the sums below the rows; return their row."""
-        row, sums = self._last + 1, self._table.totals
-        for place, column in enumerate(self._table.columns):
-            value = None if sums is None else sums[place]
-            if isinstance(value, int):
-                span = f"{xl_rowcol_to_cell(self._first, place)}:{xl_rowcol_to_cell(self._last, place)}"
-                # 109 leaves out rows that a filter hides; the value is kept for readers that do not calculate.
-                self._sheet.write_formula(row, place, f"=SUBTOTAL(109,{span})", self._styles.totals[column.kind], value)
-            else:
-                self._sheet.write_string(row, place, "合計" if place == 0 else "", self._styles.totals["text"])
+        row, sums = self._last + 1, self._table.totals or (None,) * len(self._table.columns)
+        named = tuple("合計" if place == 0 and not isinstance(cell, int) else cell for place, cell in enumerate(sums))
+        self._write_sums(row, named, first=self._first, last=self._last)
         return row
 
     def _print_on_a4(self, end: int) -> None:

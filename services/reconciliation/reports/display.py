@@ -27,7 +27,7 @@ class ShownCell:
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """One table of a page. `left_out`: how many rows only the files have."""
+    """One table of a page. `left_out`: how many rows only the files have. `sums`: which rows are sums of others."""
 
     title: str
     headings: tuple[tuple[str, bool], ...]
@@ -35,6 +35,7 @@ class ShownTable:
     totals: tuple[ShownCell, ...] | None
     left_out: int
     beside: bool
+    sums: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,29 @@ def _table(table: Table, title: str, language: Language) -> ShownTable:
     places = [place for place, column in enumerate(table.columns) if column.page]
     columns = [table.columns[place] for place in places]
     links = table.links or ("",) * len(table.rows)
-    sums = table.totals
-    return ShownTable(
-        title="" if table.title == title else table.title,
-        headings=tuple((column.heading(language.tag), column.is_number) for column in columns),
-        rows=tuple(
+    sums, subtotals = table.totals, table.subtotals
+    rows: list[tuple[ShownCell, ...]] = []
+    sum_rows: list[int] = []
+    for at, (row, link) in enumerate(zip(table.rows[:ROWS_SHOWN_MAX], links, strict=False)):
+        rows.append(
             tuple(
                 _cell(column, row[place], language, _behind(column, link, first=number == 0), first=number == 0)
                 for number, (column, place) in enumerate(zip(columns, places, strict=True))
             )
-            for row, link in zip(table.rows[:ROWS_SHOWN_MAX], links, strict=False)
-        ),
+        )
+        for each in subtotals.get(at, ()):
+            sum_rows.append(len(rows))
+            rows.append(
+                tuple(
+                    _cell(column, each.cells[place], language, "")
+                    for column, place in zip(columns, places, strict=True)
+                )
+            )
+    return ShownTable(
+        title="" if table.title == title else table.title,
+        headings=tuple((column.heading(language.tag), column.is_number) for column in columns),
+        rows=tuple(rows),
+        sums=frozenset(sum_rows),
         totals=None
         if sums is None
         else tuple(_cell(column, sums[place], language, "") for column, place in zip(columns, places, strict=True)),

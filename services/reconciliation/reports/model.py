@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
@@ -66,11 +67,22 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Subtotal:
+    """The sums of rows that belong together, from the `first` to the `last`: a cell for each column, one names them."""
+
+    first: int
+    last: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows with one cell for each column; None is an empty cell.
 
     `links`: for each row the address of the page that shows what is behind it, or "". `beside`: a summary for people;
     it stands on paper, on the page and in a sheet of its own, and not in a CSV, which programs read.
+    `grouped_by`: places of columns, the outer first. Rows that are alike up to such a column stand together and, where
+    they are two or more, have their sums below them: for people, and not in a CSV. `sum_word` names those.
     """
 
     title: str
@@ -79,6 +91,8 @@ class Table:
     links: tuple[str, ...] = ()
     beside: bool = False
     has_totals: bool = True
+    grouped_by: tuple[int, ...] = ()
+    sum_word: str = "計"
 
     def __post_init__(self) -> None:
         if self.links and len(self.links) != len(self.rows):
@@ -91,12 +105,35 @@ class Table:
     @property
     def totals(self) -> tuple[Cell, ...] | None:
         """The sums below the rows; None where there is nothing to add up."""
-        if not (self.has_totals and self.rows):
-            return None
+        return self._sums(self.rows) if self.has_totals and self.rows else None
+
+    def _sums(self, rows: Rows) -> tuple[Cell, ...]:
         return tuple(
-            sum(cell for row in self.rows if isinstance(cell := row[place], int)) if column.adds_up else None
+            sum(cell for row in rows if isinstance(cell := row[place], int)) if column.adds_up else None
             for place, column in enumerate(self.columns)
         )
+
+    @property
+    def subtotals(self) -> dict[int, tuple[Subtotal, ...]]:
+        """The sums of rows that belong together, by the row after which they stand, the inner before the outer.
+
+        Raises ValueError if rows that belong together do not stand together.
+        """
+        found: dict[int, tuple[Subtotal, ...]] = {}
+        for place in reversed(self.grouped_by):
+            heads = [row[: place + 1] for row in self.rows]
+            groups = [(head, len(list(alike))) for head, alike in groupby(heads)]
+            if len(groups) != len({head for head, _ in groups}):
+                raise ValueError(f"{self.title}: rows of one {self.columns[place].name} do not stand together.")
+            first = 0
+            for head, count in groups:
+                last = first + count - 1
+                if count > 1 and head[place]:
+                    cells = list(self._sums(self.rows[first : last + 1]))
+                    cells[place] = f"{head[place]} {self.sum_word}"
+                    found[last] = (*found.get(last, ()), Subtotal(first, last, tuple(cells)))
+                first = last + 1
+        return found
 
 
 class Bar(NamedTuple):

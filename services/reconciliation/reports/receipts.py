@@ -146,6 +146,19 @@ def money_of(sums: Sums) -> tuple[int, ...]:
     return sums.unallocated.amount, sums.refunded.amount, sums.reversed.amount, sums.net.amount
 
 
+def by_facility(rows: Sequence[Receipts], asked: Asked) -> Table:
+    """Return the sums by facility."""
+    columns = (Column("施設名", "text", 28, "Facility"), COUNT, GROSS, *MONEY)
+    found = sorted(grouped(rows, lambda each: each.facility).items())
+    return Table(
+        asked.say(Text("施設別", "By facility")),
+        columns,
+        tuple((asked.names.facility(code), sums.count, sums.gross.amount, *money_of(sums)) for code, sums in found),
+        links=tuple(entries_address(asked.first, asked.last, facility=code) for code, _ in found),
+        beside=True,
+    )
+
+
 def by_method(rows: Sequence[Receipts], asked: Asked) -> Table:
     """Return the sums by way to pay."""
     columns = (

@@ -26,6 +26,7 @@ from reconciliation.reports.receipts import (
     MONEY,
     TAX,
     Receipts,
+    by_facility,
     by_method,
     by_rate,
     grouped,
@@ -107,7 +108,7 @@ def document(found: Sequence[Receipts], asked: Asked) -> Document:
         title,
         asked.period,
         asked.place,
-        (Table(title, COLUMNS, rows, links), by_method(found, asked), by_rate(found, asked)),
+        (Table(title, COLUMNS, rows, links), by_facility(found, asked), by_method(found, asked), by_rate(found, asked)),
         tuple(asked.say(each) for each in NOTES),
         Chart(asked.say(Text("日別の差引収納額", "Net by day")), "yen", bars, in_time=True) if len(bars) > 1 else None,
     )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
-from kernel.money import ZERO, Yen
+from kernel.money import ZERO, Yen, total
 from kernel.rows import Transaction
 from reconciliation.journal.sources import ENTRY_LINES
 from reconciliation.reports.model import (
@@ -41,6 +42,13 @@ COLUMNS = (
     Column("収入未済額", "yen", 12, "Outstanding"),
     Column("経過日数", "count", 9, "Days", summed=False),
     Column("状況", "text", 18, "State"),
+)
+FACILITY_COLUMNS = (
+    Column("施設名", "text", 26, "Facility"),
+    Column("件数", "count", 8, "Orders"),
+    Column("調定額", "yen", 12, "Assessed"),
+    Column("収入済額", "yen", 12, "Received"),
+    Column("収入未済額", "yen", 12, "Outstanding"),
 )
 NOTES = (
     Text(
@@ -125,7 +133,28 @@ def document(found: Sequence[Open], asked: Asked) -> Document:
     )
     links = tuple(f"/orders/{each.order_id}" for each in found)
     notes = tuple(asked.say(each) for each in NOTES)
-    return Document(title, asked.as_of, asked.place, (Table(title, COLUMNS, rows, links),), notes, _chart(found, asked))
+    tables = (Table(title, COLUMNS, rows, links), _by_facility(found, asked))
+    return Document(title, asked.as_of, asked.place, tables, notes, _chart(found, asked))
+
+
+def _by_facility(found: Sequence[Open], asked: Asked) -> Table:
+    """Return the sums by facility."""
+    by: dict[str, list[Open]] = {}
+    for each in found:
+        by.setdefault(each.facility, []).append(each)
+    rows: Rows = tuple(
+        (
+            asked.names.facility(code),
+            len(by[code]),
+            total(each.assessed for each in by[code]).amount,
+            total(each.received for each in by[code]).amount,
+            total(each.outstanding for each in by[code]).amount,
+        )
+        for code in sorted(by)
+    )
+    days = {"from": asked.first, "to": asked.last}
+    links = tuple(f"/reports/receivables?{urlencode({**days, 'facility': code})}" for code in sorted(by))
+    return Table(asked.say(Text("施設別", "By facility")), FACILITY_COLUMNS, rows, links, beside=True)
 
 
 def _chart(found: Sequence[Open], asked: Asked) -> Chart | None:

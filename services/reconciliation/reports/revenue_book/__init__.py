@@ -27,6 +27,8 @@ COLUMNS = (
     Column("還付額", "yen", 12, "Given back", entries="refunded"),
     Column("過誤納額", "yen", 12, "Over-receipt", entries="unallocated,set_aside"),
 )
+GROUPED_BY: Final = (1, 2, 3)  # 款・項・目
+SUM: Final = Text("計", "total")
 NOTES = (
     Text(
         "年度の初めから末日までに仕訳帳に記帳したものです。4月・5月は、前年度の出納整理期間の分を前年度の表に含みます。",
@@ -96,6 +98,7 @@ def document(found: Sequence[BookLine], accounts: RevenueAccounts, asked: Asked)
 
 def _table(found: Sequence[BookLine], year: int, accounts: RevenueAccounts, asked: Asked) -> Table:
     first, last = year_of(year)
+    found = sorted(found, key=lambda each: (accounts.on(each.revenue_account, first), each.revenue_account))
     rows: Rows = tuple(
         (
             *accounts.on(each.revenue_account, first),
@@ -121,7 +124,7 @@ def _table(found: Sequence[BookLine], year: int, accounts: RevenueAccounts, aske
         for each in found
     )
     title = asked.say(Text(f"{era_year(year)}度 {TITLE.ja}", f"{TITLE.en}, fiscal year {year}"))
-    return Table(title, COLUMNS, rows, links)
+    return Table(title, COLUMNS, rows, links, grouped_by=GROUPED_BY, sum_word=asked.say(SUM))
 
 
 async def read(tx: Transaction, asked: Asked) -> Document:
