@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from reconciliation.days.names import FacilityNames
 from reconciliation.reports.offer_names import OfferNames
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.staff.places import places_of
+from reconciliation.statements.progress import Progresses
 
 HERE = Path(__file__).parent
 READERS = (Role.ACCOUNTING, Role.AUDITOR, Role.FACILITY)
@@ -37,6 +38,7 @@ class Wiring:
     stream: EventStream
     names: FacilityNames
     offer_names: OfferNames
+    sending: Progresses = field(default_factory=Progresses)
 
     @property
     def grace(self) -> timedelta:

@@ -62,6 +62,7 @@ def said_in_python():
         word for table in (desk.REASON_WORDS, desk.RULE_WORDS, desk.DONE, line_pages.RULES) for word in table.values()
     )
     yield from (*drops.NOTES, *statement_pages.SENDERS.values())
+    yield from (*statement_pages.STAGES.values(), statement_pages.MATCHED)
     yield from (statement_pages.TAKEN, statement_pages.KNOWN, *camt.FIELDS, camt.YEN_ONLY, camt.A_DAY)
     yield from (*zengin_records.EXPECTATIONS, *tabular.EXPECTATIONS, *workbook.PROBLEMS, tables.AN_EMPTY_FILE)
     for file in SERVICE.rglob("*.py"):

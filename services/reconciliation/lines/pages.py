@@ -154,7 +154,7 @@ async def statement_page(request: Request, file_id: UUID, after: int = 0) -> Res
                 raise UnknownStatement(id=str(file_id))
             lines = await store.lines_of(tx, file_id, after=after, limit=LINES_SHOWN_MAX + 1)
             bookings = await store.bank_lines_of(tx, file_id, after=after, limit=LINES_SHOWN_MAX + 1)
-            matched = await store.is_matched(tx, file_id)
+            matched = await statements.is_matched(tx, file_id)
             formats = await mappings.formats(tx)
         shown = (lines or bookings)[:LINES_SHOWN_MAX]
         more = len(lines or bookings) > LINES_SHOWN_MAX

@@ -125,9 +125,3 @@ async def find_bank_line(tx: Transaction, line_id: UUID) -> BankLineSeen | None:
     """Return one booking of a bank."""
     row = (await tx.execute(f"{_BANK_LINES} WHERE b.id = :id", id=line_id)).one_or_none()
     return None if row is None else _bank_line(row)
-
-
-async def is_matched(tx: Transaction, file_id: UUID) -> bool:
-    """Tell whether matching has seen a file."""
-    found = await tx.execute("SELECT EXISTS (SELECT FROM matched_files WHERE file_id = :id) AS seen", id=file_id)
-    return bool(found.scalar_one())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from reconciliation.statements.model import (
     StatementFile,
     Way,
 )
+from reconciliation.statements.progress import Progress
 from reconciliation.statements.refused import RefusedFile
 
 
@@ -38,6 +39,14 @@ class Upload:
     file_name: str
     way: Way
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Who wants to know how far a file is, and what time it is meanwhile."""
+
+    progress: Progress
+    now: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +69,11 @@ async def take(
     file_id: UUID,
     event_id: UUID,
     at: datetime,
+    followed: Followed | None = None,
 ) -> tuple[StatementFile, bool]:
     """Take a file; return it and whether it is new. The same content twice is one statement.
+
+    `followed` is told how far it is.
 
     Raises the refusals of its format, BalanceBroken and LineChanged; then nothing of it is kept.
     """
@@ -70,11 +82,16 @@ async def take(
     if known is not None:
         return known, False
     with tempfile.TemporaryDirectory(dir=upload.path.parent) as scratch:
-        read = await asyncio.to_thread(_read, chosen, upload, Path(scratch), file_id, business_date(at))
+        if followed:
+            followed.progress.reads(upload.bytes_count, followed.now())
+        read = await asyncio.to_thread(_read, chosen, upload, Path(scratch), file_id, business_date(at), followed)
         async with database.transaction(correlation_id) as tx:
             known = await store.find_by_content(tx, upload.sha256, lock=True)
             if known is not None:
                 return known, False
+            if followed:
+                size = read.csv.stat().st_size if read.csv else 0
+                followed.progress.copies(size, await store.backend(tx))
             pieces = Path(scratch) / "pieces"
             # Its bytes are deflated here while PostgreSQL is busy with its lines.
             packing = asyncio.ensure_future(asyncio.to_thread(store.packed, upload.path, pieces))
@@ -96,10 +113,14 @@ async def take(
                 new_count=new_count,
                 amount=amount,
             )
+            if followed:
+                followed.progress.keeps()
             await store.add(tx, file)
             await store.add_balances(tx, file_id, read.statements)
             await store.add_pieces(tx, file_id, pieces, await packing)
             await tx.publish(_ingested(file), subject=file_id, version=1, event_id=event_id, at=at)
+    if followed:
+        followed.progress.ends(file_id)
     return file, True
 
 
@@ -109,7 +130,9 @@ async def refuse(database: Database, refused: RefusedFile, *, correlation_id: st
         await store.add_refused(tx, refused)
 
 
-def _read(chosen: Format, upload: Upload, scratch: Path, file_id: UUID, received: date) -> _Read:
+def _read(
+    chosen: Format, upload: Upload, scratch: Path, file_id: UUID, received: date, followed: Followed | None
+) -> _Read:
     match chosen:
         case BankFormat():
             found = tuple(chosen.read(upload.path.read_bytes(), received=received))
@@ -118,6 +141,8 @@ def _read(chosen: Format, upload: Upload, scratch: Path, file_id: UUID, received
         case SettlementFormat():
             target = scratch / "lines.csv"
             with tabular.read(upload.path, chosen.columns, scratch=scratch) as lines:
+                if followed:
+                    followed.progress.writes(target, followed.now())
                 lines.write(target, file_id)
                 sums, days = lines.sums, lines.days
                 return _Read(lines.count, days, csv=target, net=sums.net)

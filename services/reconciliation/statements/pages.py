@@ -8,7 +8,8 @@ import shutil
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -24,8 +25,9 @@ from kernel.web import language_of
 from reconciliation.mappings import actions as mappings
 from reconciliation.staff.desk import for_reader
 from reconciliation.statements import actions, store
-from reconciliation.statements.actions import Upload
+from reconciliation.statements.actions import Followed, Upload
 from reconciliation.statements.model import NoFileChosen, StatementFile
+from reconciliation.statements.progress import Progress, Stage
 from reconciliation.statements.routes import PAGE, note_refusal
 from reconciliation.wiring import Wiring, scope_of
 
@@ -40,6 +42,16 @@ SENDERS = {"folder": "the watched folder", "fetch": "fetched from the provider"}
 
 # Where there is nothing new in a file, and where there is; `count`, `lines` and `amount` are filled in.
 TAKEN = "Taken: {lines} lines, {count} of them new, {amount}."
+# What is done with a file at each stage.
+STAGES: Final[dict[Stage, str]] = {
+    "waiting": "Received; it is read next",
+    "reading": "Reading and checking every line",
+    "writing": "Laying out the lines",
+    "copying": "Writing the lines down",
+    "keeping": "Keeping the file itself",
+    "taken": "Matching it with our books",
+}
+MATCHED = "Matched; what is open is with the discrepancies"
 KNOWN = "This file is here already; it was taken on {moment}. Nothing changed."
 
 
@@ -100,7 +112,8 @@ async def send_statements(request: Request) -> Response:
         async with request.form(max_files=FILES_MAX) as form:
             wish = str(form.get("format", ""))
             given = [each for each in form.getlist("file") if isinstance(each, UploadFile) and each.filename]
-            results = [await _take(wiring, request, principal, wish, each) for each in given]
+            progress = wiring.sending.begin(_sending(str(form.get("sending", ""))), principal.name)
+            results = [await _take(wiring, request, principal, wish, each, progress) for each in given]
         if not results:
             results = [_refused(wiring, request, "", NoFileChosen())]
         status = next((each["status"] for each in results if not each["taken"]), 200)
@@ -111,7 +124,35 @@ async def send_statements(request: Request) -> Response:
     return await for_reader(request, page, everywhere=True)
 
 
-async def _take(wiring: Wiring, request: Request, principal: Principal, wish: str, given: UploadFile) -> dict[str, Any]:
+def _sending(said: str) -> UUID | None:
+    """Return the id that a page's script gave what it sends; a plain form has none."""
+    try:
+        return UUID(said)
+    except ValueError:
+        return None
+
+
+@router.get(PAGE + "/progress/{sending}")
+async def sending_progress(request: Request, sending: UUID) -> Response:
+    """Say how far a file is that the reader is sending; nothing, where this process does not know it."""
+
+    async def page(wiring: Wiring, principal: Principal) -> Response:
+        found = wiring.sending.find(sending, principal.name)
+        if found is None:
+            return JSONResponse({"share": None, "text": "", "done": False})
+        async with wiring.database.transaction(correlation_id.get()) as tx:
+            copied = await store.copied(tx, found.backend) if found.backend and found.stage == "copying" else None
+            matched = found.file_id is not None and await store.is_matched(tx, found.file_id)
+        share = None if found.file_id else round(found.share(at=wiring.clock.now(), copied=copied), 3)
+        text = wiring.pages.message(request, MATCHED if matched else STAGES[found.stage])
+        return JSONResponse({"share": share, "text": text, "done": matched}, headers={"cache-control": "no-store"})
+
+    return await for_reader(request, page, everywhere=True)
+
+
+async def _take(
+    wiring: Wiring, request: Request, principal: Principal, wish: str, given: UploadFile, progress: Progress
+) -> dict[str, Any]:
     name = Path(given.filename or "").name[:NAME_LENGTH_MAX] or "statement"
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "given"
@@ -129,11 +170,13 @@ async def _take(wiring: Wiring, request: Request, principal: Principal, wish: st
                 file_id=new_id(),
                 event_id=new_id(),
                 at=wiring.clock.now(),
+                followed=Followed(progress, wiring.clock.now),
             )
         except Refusal as refusal:
             await note_refusal(wiring, upload, refusal)
             return _refused(wiring, request, name, refusal)
-    return {"name": name, "taken": True, "status": 200, "text": _said(wiring, request, file, new=new)}
+    said = _said(wiring, request, file, new=new)
+    return {"name": name, "taken": True, "new": new, "status": 200, "text": said, "address": f"{PAGE}/{file.id}"}
 
 
 def _keep(given: UploadFile, target: Path) -> str:

@@ -308,3 +308,21 @@ async def balance_after(tx: Transaction, account: str, day: date) -> tuple[date,
     )
     row = found.first()
     return None if row is None else (row.first_day, Yen(row.opening))
+
+
+async def backend(tx: Transaction) -> int:
+    """Return which of PostgreSQL's processes works for this transaction."""
+    return int((await tx.execute("SELECT pg_backend_pid()")).scalar_one())
+
+
+async def copied(tx: Transaction, backend: int) -> int | None:
+    """Return how many bytes a process of PostgreSQL has copied of what it copies now; None: it copies nothing."""
+    found = await tx.execute("SELECT bytes_processed FROM pg_stat_progress_copy WHERE pid = :pid", pid=backend)
+    row = found.first()
+    return None if row is None else int(row.bytes_processed)
+
+
+async def is_matched(tx: Transaction, file_id: UUID) -> bool:
+    """Tell whether matching has seen a file."""
+    found = await tx.execute("SELECT EXISTS (SELECT FROM matched_files WHERE file_id = :id)", id=file_id)
+    return bool(found.scalar_one())
