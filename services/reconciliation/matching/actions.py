@@ -42,6 +42,12 @@ async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
     return made
 
 
+async def is_matched(tx: Transaction, file_id: UUID) -> bool:
+    """Tell whether a run has matched a file; one that is under way is waited for."""
+    await store.lock(tx)
+    return await store.is_seen(tx, file_id)
+
+
 async def is_behind(tx: Transaction, *, at: datetime) -> bool:
     """Tell whether new files are about to be matched, so that what follows from matches does better to wait.
 

@@ -12,8 +12,11 @@ from reconciliation.matching import actions
 
 
 async def match(tx: Transaction, event: Envelope) -> None:
-    """Match what is open, now that there is more."""
-    await actions.run(tx, run_id=event.id, at=event.time)
+    """Match what is open, now that there is more, unless a run has taken this file together with one before."""
+    fact = event.fact
+    assert isinstance(fact, StatementIngested)  # noqa: S101 - it is handled for this alone
+    if not await actions.is_matched(tx, fact.statement_id):
+        await actions.run(tx, run_id=event.id, at=event.time)
 
 
 def handlers() -> Mapping[type[Fact], Handler]:

@@ -32,12 +32,18 @@ _OPEN_LINES: Final = (
     f"{_LINES} AND l.id IN (SELECT line_id FROM open_lines) "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
 )
+_CLAIM: Final = (
+    f"SELECT c.id, c.attempt_id, c.kind, c.amount, c.business_date AS day, c.kind IN ({_IN}) AS came FROM claims AS c "
+)
 _ALL_CLAIMS: Final = (
-    f"SELECT c.id, c.attempt_id, c.kind, c.amount, c.business_date AS day, c.kind IN ({_IN}) AS came "
-    "FROM claims AS c WHERE c.attempt_id IS NOT NULL "
+    f"{_CLAIM} WHERE c.attempt_id IS NOT NULL "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.claim_id = c.id AND m.stands)"
 )
-_CLAIMS: Final = f"{_ALL_CLAIMS} AND c.attempt_id IN (SELECT attempt_id FROM {{lines}})"
+# By index, whatever PostgreSQL knows of the tables: it never looks through all claims or all matches for these.
+_CLAIMS: Final = (
+    _CLAIM + "WHERE c.attempt_id = ANY(ARRAY(SELECT attempt_id FROM {lines})) "
+    "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.claim_id = c.id AND m.stands OFFSET 0)"
+)
 LINES_OF_MOST_CLAIMS: Final = 100_000  # From so many lines on it is cheaper to join all claims than to pick theirs.
 _LINE: Final = "id, attempt_id, kind, amount, day, came, tolerated"
 # Each line beside the claim that is alike, if there is one; where several are, in more than one row.
@@ -157,6 +163,12 @@ async def take_new_files(tx: Transaction, run_id: UUID) -> int:
         run_id=run_id,
     )
     return taken.rowcount
+
+
+async def is_seen(tx: Transaction, file_id: UUID) -> bool:
+    """Tell whether a run has matched a file."""
+    found = await tx.execute("SELECT EXISTS (SELECT FROM matched_files WHERE file_id = :id)", id=file_id)
+    return bool(found.scalar_one())
 
 
 async def has_unseen_files(tx: Transaction, *, since: datetime) -> bool:

@@ -36,21 +36,26 @@ KEPT_OF_LINE: Final = {
     for name in ("fee", "tax")
 }
 _SEEN: Final = "l.file_id IN (SELECT file_id FROM new_files)"
+# Lines that are alike in all that counts are summed as one: there are a tenth as many, as prices are few.
+_ALIKE: Final = "l.provider, l.occurred_on, l.brand, l.payout, l.kind, l.gross, l.fee, l.tax"
 _SUMS: Final = f"""
 SELECT l.provider, t.contract, l.payout <> '' AS named,
        CASE WHEN l.payout <> '' THEN l.payout WHEN l.kind = 'payout' THEN t.paid ELSE t.period END AS key,
        min(l.occurred_on) AS first_day, max(l.occurred_on) AS last_day, max(l.arrives_on) AS told_on,
-       count(*) FILTER (WHERE l.kind <> 'payout') AS lines,
-       coalesce(sum(l.gross) FILTER (WHERE l.kind NOT IN ('payout', 'fee', 'transfer_fee')), 0)::bigint AS gross,
-       (coalesce(sum({KEPT_OF_LINE["fee"]}) FILTER (WHERE l.kind <> 'payout'), 0)
-        - coalesce(sum(l.gross) FILTER (WHERE l.kind = 'fee'), 0))::bigint AS lines_fee,
-       coalesce(sum({KEPT_OF_LINE["tax"]}) FILTER (WHERE l.kind <> 'payout'), 0)::bigint AS lines_tax,
-       coalesce(sum({_SAID["exact"]}) FILTER (WHERE {_BY_TERMS.format(rounded="payout")}), 0)::bigint AS exact_fee,
-       (-sum(l.gross) FILTER (WHERE l.kind = 'transfer_fee'))::bigint AS lines_transfer_fee,
-       (-sum(l.net) FILTER (WHERE l.kind = 'payout'))::bigint AS stated_net
-FROM settlement_lines AS l
+       coalesce(sum(l.number) FILTER (WHERE l.kind <> 'payout'), 0)::bigint AS lines,
+       coalesce(sum(l.number * l.gross) FILTER (WHERE l.kind NOT IN ('payout', 'fee', 'transfer_fee')), 0)::bigint
+           AS gross,
+       (coalesce(sum(l.number * {KEPT_OF_LINE["fee"]}) FILTER (WHERE l.kind <> 'payout'), 0)
+        - coalesce(sum(l.number * l.gross) FILTER (WHERE l.kind = 'fee'), 0))::bigint AS lines_fee,
+       coalesce(sum(l.number * {KEPT_OF_LINE["tax"]}) FILTER (WHERE l.kind <> 'payout'), 0)::bigint AS lines_tax,
+       coalesce(sum(l.number * {_SAID["exact"]}) FILTER (WHERE {_BY_TERMS.format(rounded="payout")}), 0)::bigint
+           AS exact_fee,
+       (-sum(l.number * l.gross) FILTER (WHERE l.kind = 'transfer_fee'))::bigint AS lines_transfer_fee,
+       (-sum(l.number * (l.gross - l.fee - l.tax)) FILTER (WHERE l.kind = 'payout'))::bigint AS stated_net
+FROM (SELECT {_ALIKE}, count(*) AS number, max(l.arrives_on) AS arrives_on FROM settlement_lines AS l WHERE {_SEEN}
+      GROUP BY {_ALIKE}) AS l
 JOIN line_terms AS t ON t.provider = l.provider AND t.day = l.occurred_on AND t.brand = l.brand
-WHERE {_SEEN} AND t.method = ''
+WHERE t.method = ''
 GROUP BY 1, 2, 3, 4
 """
 _FINDINGS: Final = f"""

@@ -290,3 +290,13 @@ async def test_what_follows_from_matches_waits_for_new_files_but_not_for_long(bo
         assert not await actions.is_behind(tx, at=AT + timedelta(minutes=11))
         await actions.run(tx, run_id=uuid4(), at=AT)
         assert not await actions.is_behind(tx, at=AT)
+
+
+async def test_a_file_is_matched_once_a_run_took_it_alone_or_with_others(books):
+    async with books.wiring.database.transaction("test") as tx:
+        await put_lines(tx, [Side(A, "charge", 510)])
+        await put_lines(tx, [Side(B, "charge", 510)])
+        files = [row.id for row in await tx.execute("SELECT id FROM statement_files")]
+        assert [await actions.is_matched(tx, each) for each in files] == [False, False]
+        await actions.run(tx, run_id=uuid4(), at=AT)
+        assert [await actions.is_matched(tx, each) for each in files] == [True, True]
