@@ -16,7 +16,7 @@ up: $(VENV)/.runtime web ## run everything on this machine until Ctrl-C
 
 test: $(VENV)/.dev web ## install what the tests need and run them all
 	@deploy/prepare-tests.sh
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)  # the slow journeys early, so that both end together
+	@$(BIN)/pytest -n 2 --dist loadfile --durations 25 $(TESTS)
 
 check: $(VENV)/.dev ## format, lint, types, import rules, fast tests (under a minute)
 	@$(BIN)/ruff format --check services tests
