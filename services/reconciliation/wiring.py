@@ -64,6 +64,11 @@ def scope_of(principal: Principal) -> list[str] | None:
     return None if ALL_FACILITIES in principal.facilities else sorted(principal.facilities)
 
 
+def keeps_books(principal: Principal) -> bool:
+    """Tell whether somebody may change the books: accounting, for all facilities."""
+    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
+
+
 def wiring_of(request: Request) -> Wiring:
     """Return what app.py put together."""
     found = request.app.state.wiring

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from kernel.access import Principal, Role
+from kernel.access import Principal
 from kernel.clock import business_date, fiscal_year
 from kernel.refusals import Forbidden, Words
 from kernel.signin import SignIn
@@ -23,7 +23,7 @@ from reconciliation.days.display import colour_of
 from reconciliation.days.names import name_of
 from reconciliation.days.wording import method_name, provider_name
 from reconciliation.staff.desk import SEE_OTHER, for_reader
-from reconciliation.wiring import Wiring, scope_of
+from reconciliation.wiring import Wiring, keeps_books, scope_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -50,10 +50,6 @@ def _year(said: str, today: date) -> int:
     if not (said.isascii() and said.isdigit() and YEAR_FIRST <= int(said) <= YEAR_LAST):
         raise BadYear(found=said[:20])
     return int(said)
-
-
-def _may_change(principal: Principal) -> bool:
-    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
 
 
 @router.get("/board")
@@ -89,7 +85,7 @@ async def board_page(request: Request, year: str = "", assumptions: str = "") ->
             provider=provider_name,
             versions=versions,
             numbers=[(words(title), getattr(found.assumed.values, name)) for name, title in NUMBERS.items()],
-            may_change=_may_change(principal),
+            may_change=keeps_books(principal),
         )
 
     return await for_reader(request, page, everywhere=True)
@@ -121,7 +117,7 @@ async def _cash(wiring: Wiring, request: Request, principal: Principal, month: d
         columns=", ".join(cash_file.COLUMNS),
         before_month=date.fromordinal(month.toordinal() - 1).replace(day=1),
         after_month=next_month(month),
-        may_change=_may_change(principal),
+        may_change=keeps_books(principal),
     )
 
 
@@ -180,7 +176,7 @@ async def assumptions_page(request: Request) -> Response:
             numbers=[(name, words(title), getattr(values, name)) for name, title in NUMBERS.items()],
             plan_title=words(PLAN),
             plan=display.milestones_text(values),
-            may_change=_may_change(principal),
+            may_change=keeps_books(principal),
         )
 
     return await for_reader(request, page, everywhere=True)

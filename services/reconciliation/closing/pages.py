@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from kernel.access import Principal, Role
+from kernel.access import Principal
 from kernel.clock import business_date, fiscal_year, new_id
 from kernel.refusals import Forbidden
 from kernel.rows import Transaction
@@ -27,7 +27,7 @@ from reconciliation.days.names import name_of
 from reconciliation.days.wording import method_name
 from reconciliation.journal.rounds import post_once
 from reconciliation.staff.desk import SEE_OTHER, for_reader
-from reconciliation.wiring import Wiring, scope_of
+from reconciliation.wiring import Wiring, keeps_books, scope_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -100,11 +100,11 @@ def _common(wiring: Wiring, request: Request, principal: Principal) -> dict[str,
         return display.title_of(period, language, words)
 
     def may_decide(asked: Asked) -> bool:
-        return _keeps_books(principal) and asked.asked_by.name != principal.name
+        return keeps_books(principal) and asked.asked_by.name != principal.name
 
     return {
         "principal": principal,
-        "keeps_books": _keeps_books(principal),
+        "keeps_books": keeps_books(principal),
         "told": told,
         "title": title,
         "may_decide": may_decide,
@@ -113,10 +113,6 @@ def _common(wiring: Wiring, request: Request, principal: Principal) -> dict[str,
         "signs": display.SIGNS,
         "by_itself": BY_ITSELF,
     }
-
-
-def _keeps_books(principal: Principal) -> bool:
-    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
 
 
 Deed = Callable[[Wiring, Transaction, Principal], Awaitable[object]]

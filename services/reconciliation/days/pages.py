@@ -29,7 +29,7 @@ from reconciliation.ledger import store as ledger
 from reconciliation.morning import actions as morning_actions
 from reconciliation.morning import display as morning_display
 from reconciliation.staff.desk import SEE_OTHER, for_reader
-from reconciliation.wiring import Wiring, scope_of
+from reconciliation.wiring import Wiring, keeps_books, scope_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -120,8 +120,8 @@ async def morning(request: Request, day: str | None = None) -> Response:
 
 
 def _may_close(principal: Principal, shown: Day, today: date) -> bool:
-    keeps_books = principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
-    return keeps_books and shown.closing is None and shown.date < today and shown.state in {"agrees", "none"}
+    open_and_over = shown.closing is None and shown.date < today
+    return keeps_books(principal) and open_and_over and shown.state in {"agrees", "none"}
 
 
 def _common(wiring: Wiring, request: Request, principal: Principal, names: dict[str, dict[str, str]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from kernel.access import Principal, Role
+from kernel.access import Principal
 from kernel.clock import new_id
 from kernel.money import Yen, total
 from kernel.refusals import Forbidden, Invalid, Refusal, Unauthenticated
@@ -33,7 +33,7 @@ from reconciliation.deposits.searching import (
 from reconciliation.payouts import store as payouts
 from reconciliation.provider_contracts import store as contracts
 from reconciliation.staff.desk import SEE_OTHER, for_reader
-from reconciliation.wiring import Wiring, scope_of
+from reconciliation.wiring import Wiring, keeps_books, scope_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -124,7 +124,7 @@ async def _desk(
         "matching.html",
         status=200 if problem is None else 422,
         principal=principal,
-        may_decide=_may_decide(principal),
+        may_decide=keeps_books(principal),
         typed=place.typed,
         narrowed=wish.narrows,
         turned=place.turned,
@@ -147,10 +147,6 @@ async def _desk(
         reason=reason,
         sums=_sums(chosen_lines, [nets[each.id] for each in chosen_payouts]) if kept else None,
     )
-
-
-def _may_decide(principal: Principal) -> bool:
-    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
 
 
 def _place(given: Any) -> Place:

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from kernel.access import Principal, Role
+from kernel.access import Principal
 from kernel.clock import new_id
 from kernel.refusals import Forbidden, Refusal
 from kernel.signin import SignIn
@@ -25,7 +25,7 @@ from reconciliation.records.wording import BASES, LINE_KINDS
 from reconciliation.staff.desk import SEE_OTHER, for_reader
 from reconciliation.statements import store as statements
 from reconciliation.statements.model import UnknownStatement
-from reconciliation.wiring import Wiring, scope_of
+from reconciliation.wiring import Wiring, keeps_books, scope_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -71,7 +71,7 @@ async def _line(
         "line.html",
         status=200 if refusal is None else 422,
         principal=principal,
-        may_decide=principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None,
+        may_decide=keeps_books(principal),
         line=line,
         others=[each for each in others if each.id != line.id],
         fallen=fallen,

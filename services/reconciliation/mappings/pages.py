@@ -16,22 +16,21 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import UploadFile
 
-from kernel.access import Principal, Role
+from kernel.access import Principal
 from kernel.clock import new_id
-from kernel.refusals import Forbidden, Refusal
-from kernel.signin import SignIn
+from kernel.refusals import Refusal
 from kernel.telemetry import correlation_id
 from reconciliation.mappings import actions, draft, shipped, store, wording
 from reconciliation.mappings.draft import Draft, Problem
 from reconciliation.mappings.model import Definition, Example, Mapping, UnknownExample, UnknownMapping
-from reconciliation.staff.desk import SEE_OTHER, Page, for_reader
+from reconciliation.staff.desk import SEE_OTHER, for_bookkeeper, for_reader
 from reconciliation.statements import discovery, tables, trial
 from reconciliation.statements import store as statements
 from reconciliation.statements.columns import FIELDS, REQUIRED
 from reconciliation.statements.model import NoFileChosen, UnknownStatement
 from reconciliation.statements.tables import Beginning
 from reconciliation.statements.trial import Trial
-from reconciliation.wiring import Wiring, scope_of
+from reconciliation.wiring import Wiring, keeps_books
 
 router = APIRouter(include_in_schema=False)
 
@@ -59,22 +58,6 @@ class _Sample:
         return [cells for _, cells in self.rows]
 
 
-def _may_edit(principal: Principal) -> bool:
-    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
-
-
-async def _for_bookkeeper(request: Request, page: Page) -> Response:
-    async def guarded(wiring: Wiring, _reader: Principal) -> Response:
-        if request.method == "POST":
-            SignIn.require_own_page(request)
-        principal = wiring.bookkeeper(request)
-        if scope_of(principal) is not None:
-            raise Forbidden
-        return await page(wiring, principal)
-
-    return await for_reader(request, guarded, everywhere=True)
-
-
 @router.get(PATH)
 async def mappings_page(request: Request) -> Response:
     """Show which mappings there are, and ways to begin one."""
@@ -98,7 +81,7 @@ async def _list(wiring: Wiring, request: Request, principal: Principal, *, refus
         mappings=[(each, sum(n for name, n in read.items() if name.startswith(f"{each.name}@"))) for each in found],
         files=files,
         shipped=shipped.examples(),
-        may_edit=_may_edit(principal),
+        may_edit=keeps_books(principal),
         problem=None if refusal is None else wiring.pages.advice(request, refusal),
     )
 
@@ -133,7 +116,7 @@ async def take_example(request: Request) -> Response:
         begun = f"&from={quote(start)}" if start else ""
         return RedirectResponse(f"{EDITOR}?example={example.id}{begun}", status_code=SEE_OTHER)
 
-    return await _for_bookkeeper(request, page)
+    return await for_bookkeeper(request, page)
 
 
 async def _picked(wiring: Wiring, said: dict[str, str], target: Path) -> str:
@@ -178,7 +161,7 @@ async def editor_page(request: Request, example: str = "") -> Response:
         begun = draft.draft_of(mapping, sample.headings) if mapping else _guess(sample)
         return await _editor(wiring, request, principal, sample, begun)
 
-    return await _for_bookkeeper(request, page)
+    return await for_bookkeeper(request, page)
 
 
 @router.post(EDITOR)
@@ -214,7 +197,7 @@ async def edit(request: Request) -> Response:
             )
         return RedirectResponse(f"{PATH}/{made.name}?saved={made.version if new else 0}", status_code=SEE_OTHER)
 
-    return await _for_bookkeeper(request, page)
+    return await for_bookkeeper(request, page)
 
 
 def _row(form: dict[str, str]) -> int:
@@ -370,7 +353,7 @@ async def mapping_page(request: Request, name: str) -> Response:
             kind_names=wording.KIND_NAMES,
             sign_names=wording.SIGN_NAMES,
             parse_names=wording.PARSE_NAMES,
-            may_edit=_may_edit(principal),
+            may_edit=keeps_books(principal),
             saved=saved if saved.isdigit() else None,
         )
 

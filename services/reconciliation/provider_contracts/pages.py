@@ -12,11 +12,10 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from kernel.access import Principal, Role
+from kernel.access import Principal
 from kernel.clock import business_date
 from kernel.money import Yen
-from kernel.refusals import Forbidden, Refusal
-from kernel.signin import SignIn
+from kernel.refusals import Refusal
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
 from reconciliation.days.names import name_of
@@ -36,8 +35,8 @@ from reconciliation.provider_contracts.model import (
 from reconciliation.provider_contracts.outlook import Outlook, outlook, percent_of
 from reconciliation.provider_contracts.remade import Remade
 from reconciliation.provider_contracts.timeline import Span, bars, changed_parts, spans, with_version
-from reconciliation.staff.desk import SEE_OTHER, Page, for_reader
-from reconciliation.wiring import Wiring, scope_of
+from reconciliation.staff.desk import SEE_OTHER, for_bookkeeper, for_reader
+from reconciliation.wiring import Wiring, keeps_books
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,22 +45,6 @@ EDITOR: Final = PAGE + "/new-version"  # No contract's name has a hyphen.
 EXAMPLE: Final = Yen(10_000)
 PAYOUTS_SHOWN_MAX: Final = 12
 AMOUNT_DIGITS_MAX: Final = 15
-
-
-def _may_write(principal: Principal) -> bool:
-    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
-
-
-async def _for_bookkeeper(request: Request, page: Page) -> Response:
-    async def guarded(wiring: Wiring, _reader: Principal) -> Response:
-        if request.method == "POST":
-            SignIn.require_own_page(request)
-        principal = wiring.bookkeeper(request)
-        if scope_of(principal) is not None:
-            raise Forbidden
-        return await page(wiring, principal)
-
-    return await for_reader(request, guarded, everywhere=True)
 
 
 def _words(wiring: Wiring, request: Request) -> dict[str, Any]:
@@ -91,7 +74,7 @@ async def contracts_page(request: Request) -> Response:
             request,
             "provider-contracts.html",
             principal=principal,
-            may_write=_may_write(principal),
+            may_write=keeps_books(principal),
             contracts=[(each, each.on(today), outlook(each, today, EXAMPLE)) for each in terms],
             without=without,
             today=today,
@@ -152,7 +135,7 @@ async def editor_page(request: Request) -> Response:
         begun |= {"provider": begun.get("provider") or request.query_params.get("provider", "")[:40]}
         return await _editor(wiring, request, principal, begun, [])
 
-    return await _for_bookkeeper(request, page)
+    return await for_bookkeeper(request, page)
 
 
 @router.get(PAGE + "/{name}")
@@ -169,7 +152,7 @@ async def contract_page(request: Request, name: str) -> Response:
             request,
             "provider-contract.html",
             principal=principal,
-            may_write=_may_write(principal),
+            may_write=keeps_books(principal),
             terms=terms,
             current=terms.on(today),
             entries=_entries(terms),
@@ -217,7 +200,7 @@ async def edit(request: Request) -> Response:
             return await _editor(wiring, request, principal, form, [said], asked=True)
         return RedirectResponse(_after(made, remade), status_code=SEE_OTHER)
 
-    return await _for_bookkeeper(request, page)
+    return await for_bookkeeper(request, page)
 
 
 def _after(made: Contract, remade: Remade | None) -> str:

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from kernel.access import Principal
 from kernel.refusals import Forbidden, Refusal, Unauthenticated
+from kernel.signin import SignIn
 from reconciliation.wiring import Wiring, scope_of, wiring_of
 
 SEE_OTHER = 303
@@ -30,3 +31,17 @@ async def for_reader(request: Request, page: Page, *, everywhere: bool = False) 
         return RedirectResponse(f"/sign-in?next={quote(target)}", status_code=SEE_OTHER)
     except Refusal as refusal:
         return wiring.pages.refusal(request, refusal)
+
+
+async def for_bookkeeper(request: Request, page: Page) -> Response:
+    """Show a page to somebody who may change the books, for all facilities; a form comes from a page of ours."""
+
+    async def guarded(wiring: Wiring, _reader: Principal) -> Response:
+        if request.method == "POST":
+            SignIn.require_own_page(request)
+        principal = wiring.bookkeeper(request)
+        if scope_of(principal) is not None:
+            raise Forbidden
+        return await page(wiring, principal)
+
+    return await for_reader(request, guarded, everywhere=True)

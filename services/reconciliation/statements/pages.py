@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 
-from kernel.access import Principal, Role
+from kernel.access import Principal
 from kernel.clock import new_id
 from kernel.problems import status_of
 from kernel.refusals import Forbidden, Refusal
@@ -29,7 +29,7 @@ from reconciliation.statements.actions import Followed, Upload
 from reconciliation.statements.model import NoFileChosen, StatementFile
 from reconciliation.statements.progress import Progress, Stage
 from reconciliation.statements.routes import PAGE, note_refusal
-from reconciliation.wiring import Wiring, scope_of
+from reconciliation.wiring import Wiring, keeps_books, scope_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,7 +85,7 @@ async def _page(
         status=status,
         principal=principal,
         all_facilities=True,
-        may_send=_may_send(principal),
+        may_send=keeps_books(principal),
         files=found[:SHOWN_MAX],
         more=len(found) > SHOWN_MAX,
         titles=titles,
@@ -94,10 +94,6 @@ async def _page(
         senders={way: wiring.pages.message(request, word) for way, word in SENDERS.items()},
         files_max=FILES_MAX,
     )
-
-
-def _may_send(principal: Principal) -> bool:
-    return principal.role in {Role.ACCOUNTING, Role.ADMIN} and scope_of(principal) is None
 
 
 @router.post(PAGE)

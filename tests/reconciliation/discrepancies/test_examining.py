@@ -14,6 +14,7 @@ from reconciliation import work
 from reconciliation.discrepancies import actions, store
 from reconciliation.discrepancies.handling import Reason
 from reconciliation.ledger import actions as ledger
+from support import settling
 from support.ledger_data import order_story
 
 AT = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -178,6 +179,19 @@ async def test_the_worker_raises_all_in_portions_and_folds_the_counts(desk, monk
     await work._compact(desk.books.wiring, stop)
     assert len(await told(desk)) == 13
     assert len(await desk.rows("SELECT FROM discrepancy_counts")) == 2
+
+
+async def test_the_worker_leaves_its_turn_out_while_a_new_file_is_about_to_be_matched_but_not_for_long(desk):
+    wiring, stop = desk.books.wiring, asyncio.Event()
+    await desk.items({"subject": "line:1"})
+    async with wiring.database.transaction("test") as tx:
+        await settling.put_file(tx)
+    desk.books.clock.at = settling.AT + timedelta(minutes=1)
+    await work._examine_items(wiring, stop)
+    assert await told(desk) == []
+    desk.books.clock.at = settling.AT + timedelta(minutes=11)
+    await work._examine_items(wiring, stop)
+    assert len(await told(desk)) == 1
 
 
 async def test_a_fault_does_not_end_the_worker_s_rounds():

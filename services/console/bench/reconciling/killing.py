@@ -39,6 +39,8 @@ class Killing:
         for turn in range(TIMES * len(self._victims())):
             await asyncio.sleep(SECONDS_BETWEEN)
             victims = sorted(self._victims().items())
+            if not victims:
+                continue  # All are just coming back.
             name, pid = victims[turn % len(victims)]
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -68,7 +68,7 @@ async def reconcile(place: BenchPlace) -> list[Result]:
             "ingest_seconds": ran["ingest"],
             "ingest_to_commit_seconds": ran["total"],
             "with_claims_seconds": claiming + ran["total"],
-            "cpu_seconds": ran["cpu"],
+            "cpu_seconds": None if place.kill else ran["cpu"],  # What the killed ones took is gone with them.
             "listed_seconds_after": listing,
             "peak_mb": ran["peaks"],
             "peak_postgres_mb": ran["postgres"],
