@@ -66,10 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("file")
 
     bench = commands.add_parser(
-        "bench", help="measure orders, scans, latency, stream and reconciliation; prints JSON lines"
+        "bench", help="measure orders, scans, latency, stream, reconciliation and books; prints JSON lines"
     )
     bench.add_argument("--seconds", type=float, default=5.0, help="length of each measurement (default 5)")
-    bench.add_argument("--payments", type=int, default=1_000_000, metavar="N", help="how many `reconcile` reconciles")
+    bench.add_argument(
+        "--payments", type=int, default=1_000_000, metavar="N", help="how many `reconcile` and `books` are about"
+    )
     bench.add_argument("--months", type=int, default=12, metavar="N", help="how many months are in one of its files")
     bench.add_argument("--kill", action="store_true", help="kill the processes of `reconcile` while it runs")
     bench.add_argument("only", nargs="*", help="only these measurements")

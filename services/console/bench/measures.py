@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import httpx
 
+from console.bench.booking.measure import books
 from console.bench.charging import charges
 from console.bench.load import Load, percentile, post, send_all
 from console.bench.place import BenchPlace
@@ -197,6 +198,7 @@ ALL: Mapping[str, Measure] = {
     "charges": charges,
     "stream": stream,
     "reconcile": reconcile,
+    "books": books,
 }
 
 

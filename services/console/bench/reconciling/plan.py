@@ -118,11 +118,16 @@ class Plan:
         return (*special, ("plain", self.payments - sum(count for _, count in special)))
 
     def weights(self) -> Iterator[tuple[date, int]]:
-        """Yield how busy each day is: week-ends twice, Mondays little, holidays of early May and mid-August more."""
-        for number in range(self.days):
-            day = self.first + timedelta(days=number)
-            busy = 2 if day.weekday() == 0 else 12 if day.weekday() >= 5 else 6  # noqa: PLR2004 - Saturday, Sunday
-            yield day, busy + (6 if (day.month, day.day) in _FEASTS else 0)
+        """Yield how busy each day is."""
+        return busy(self.first, self.days)
+
+
+def busy(first: date, days: int) -> Iterator[tuple[date, int]]:
+    """Yield how busy each day is: week-ends twice, Mondays little, holidays of early May and mid-August more."""
+    for number in range(days):
+        day = first + timedelta(days=number)
+        weight = 2 if day.weekday() == 0 else 12 if day.weekday() >= 5 else 6  # noqa: PLR2004 - Saturday, Sunday
+        yield day, weight + (6 if (day.month, day.day) in _FEASTS else 0)
 
 
 _FEASTS: Final = {(5, 3), (5, 4), (5, 5), (8, 13), (8, 14), (8, 15)}

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from console.bench.reconciling.goods import GOODS
+from console.bench.reconciling.goods import Good as Offer
 from kernel.clock import JAPAN
 from kernel.contracts import Envelope, Fact, payments, ticketing
 from kernel.money import ZERO, Yen, tax_within
@@ -25,36 +26,61 @@ OrderFault = Literal[
     "admitted_though_void",
     "admitted_without_order",
 ]
-Good = Literal["visited", "cancelled", "expired", "taken_back"]
+Good = Literal["visited", "stayed_away", "turned_back", "cancelled", "expired", "taken_back", "paid_twice"]
+End = OrderFault | Good
 ORDER_FAULTS: Final[tuple[OrderFault, ...]] = (
     *("not_captured", "not_sold", "amounts_differ", "refund_outstanding", "refund_failed", "refunded_too_much"),
     *("unallocated", "admitted_though_void", "admitted_without_order"),
 )
-GOOD: Final[tuple[Good, ...]] = ("visited", "cancelled", "expired", "taken_back")
+GOOD: Final[tuple[Good, ...]] = (
+    *("visited", "stayed_away", "turned_back", "cancelled", "expired", "taken_back", "paid_twice"),
+)
 TAX_PERCENT: Final = 10
+ENTERS: Final = 50  # minutes after the order was placed
+_SINCE: Final[Mapping[OrderFault, int]] = {
+    "not_captured": 3,
+    "not_sold": 2,
+    "amounts_differ": 3,
+    "refund_outstanding": 20,
+    "refund_failed": 20,
+    "refunded_too_much": 25,
+    "unallocated": 5,
+    "admitted_though_void": ENTERS,
+    "admitted_without_order": ENTERS,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a person must be shown of an order."""
+    """What a person must be shown of an order; it is so since so many minutes after the order was placed."""
 
     kind: OrderFault
     order_id: UUID
     amount: Yen
+    minutes: int
 
 
 @dataclass(slots=True)
 class Story:
-    """One order's events as they are told, and what is wrong with it, if anything."""
+    """One order's events as they are told, and what is wrong with it, if anything.
+
+    `offer`: what is sold; drawn unless it is given. `ids`: every id in the order in which it was drawn, which is the
+    same for all stories of one end; the first is the order's.
+    """
 
     dice: random.Random
     at: datetime
+    offer: Offer | None = None
+    method: str = "paypay"
+    number: str = ""
     events: list[Envelope] = field(default_factory=list)
+    ids: list[UUID] = field(default_factory=list)
     label: Label | None = None
 
     def id(self) -> UUID:
         """Draw an id."""
-        return UUID(int=self.dice.getrandbits(128), version=4)
+        self.ids.append(UUID(int=self.dice.getrandbits(128), version=4))
+        return self.ids[-1]
 
     def tell(self, fact: Fact, subject: UUID, minutes: int) -> None:
         """Publish a fact so many minutes after the order was placed."""
@@ -79,27 +105,20 @@ class Story:
 def stories(seed: int, at: datetime, *, each: int) -> Iterator[Story]:
     """Yield so many orders of each fault and twice as many of each good end, drawn from a seed, around a moment."""
     dice = random.Random(seed)  # noqa: S311 - a world is drawn, not kept secret
-    ends: list[OrderFault | Good] = [*ORDER_FAULTS * each, *GOOD * (2 * each)]
+    ends: list[End] = [*ORDER_FAULTS * each, *GOOD * (2 * each)]
     dice.shuffle(ends)
     for number, end in enumerate(ends):
-        yield _story(Story(dice, at + timedelta(minutes=number)), end)
+        yield lived(Story(dice, at + timedelta(minutes=number)), end)
 
 
-def _story(told: Story, end: OrderFault | Good) -> Story:
+def lived(told: Story, end: End) -> Story:
+    """Let an order come to its end; return its story."""
     order, charge, ticket = _drawn(told)
-    order_id, total = order["order_id"], order["total"]
-    amount: Mapping[OrderFault, Yen] = {
-        "amounts_differ": Yen(-100),
-        "refunded_too_much": Yen(50),
-        "admitted_though_void": ZERO,
-        "admitted_without_order": ZERO,
-    }
-    for fault in ORDER_FAULTS:
-        if fault == end:
-            told.label = Label(fault, order_id, amount.get(fault, total))
+    told.label = _label(order, end)
     if end == "admitted_without_order":
         _enter(told, ticket)
         return told
+    order_id, total = order["order_id"], order["total"]
     told.tell(ticketing.OrderPlaced(**order, placed_at=told.at, expires_at=told.after(40)), order_id, 0)
     told.tell(
         payments.ChargeRequested(**charge, requested_at=told.at, expires_at=told.after(35)), charge["charge_id"], 0
@@ -110,34 +129,52 @@ def _story(told: Story, end: OrderFault | Good) -> Story:
         return told
     if end != "not_captured":
         _capture(told, charge, total - Yen(100) if end == "amounts_differ" else total)
-    if end == "not_sold":
-        return told
-    sold = {"confirmed_at": told.after(3), "received_at": told.after(3), "charge_id": charge["charge_id"]}
-    told.tell(ticketing.OrderConfirmed(**order, **sold), order_id, 3)
-    told.tell(ticketing.TicketIssued(**ticket, issued_at=told.after(3)), ticket["ticket_id"], 3)
+    if end != "not_sold":
+        sold = {"confirmed_at": told.after(3), "received_at": told.after(3), "charge_id": charge["charge_id"]}
+        told.tell(ticketing.OrderConfirmed(**order, **sold), order_id, 3)
+        told.tell(ticketing.TicketIssued(**ticket, issued_at=told.after(3)), ticket["ticket_id"], 3)
+        _go_on(told, order, charge, ticket, end)
+    return told
+
+
+def _label(order: dict[str, Any], end: End) -> Label | None:
+    amount: Mapping[OrderFault, Yen] = {
+        "amounts_differ": Yen(-100),
+        "refunded_too_much": Yen(50),
+        "admitted_though_void": ZERO,
+        "admitted_without_order": ZERO,
+    }
+    for fault in ORDER_FAULTS:
+        if fault == end:
+            return Label(fault, order["order_id"], amount.get(fault, order["total"]), _SINCE[fault])
+    return None
+
+
+def _go_on(told: Story, order: dict[str, Any], charge: dict[str, Any], ticket: dict[str, Any], end: End) -> None:
+    """Tell what comes after the sale."""
     match end:
         case "visited":
             _enter(told, ticket)
-        case "unallocated":
-            again = {"attempt_id": told.id(), "captured": total, "cause": "paid_twice", "unallocated_at": told.after(5)}
-            told.tell(payments.ChargeUnallocated(**charge, **again), charge["charge_id"], 5)
+        case "turned_back":
+            _turn_back(told, ticket, _enter(told, ticket))
+        case "unallocated" | "paid_twice":
+            _pay_again(told, charge, gives_back=end == "paid_twice")
         case "taken_back":
-            back = {"attempt_id": told.id(), "reversed": total, "reversed_at": told.after(20)}
+            back = {"attempt_id": told.id(), "reversed": order["total"], "reversed_at": told.after(20)}
             told.tell(payments.ChargeReversed(**charge, **back), charge["charge_id"], 20)
             _cancel(told, order, ticket, "payment_reversed")
-        case "not_captured" | "amounts_differ":
+        case "not_captured" | "amounts_differ" | "stayed_away":
             pass
         case _:
             _cancel(told, order, ticket, "visitor_cancelled")
             _give_back(told, order, charge, end)
             if end == "admitted_though_void":
                 _enter(told, ticket)
-    return told
 
 
 def _drawn(told: Story) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Return what every event of an order, of its charge and of its ticket carries."""
-    dice, good = told.dice, told.dice.choice(GOODS)
+    dice, good = told.dice, told.offer or told.dice.choice(GOODS)
     order_id, charge_id, amount = told.id(), told.id(), Yen(good.price * 2)
     line = ticketing.OrderLine(
         facility=good.facility,
@@ -152,11 +189,11 @@ def _drawn(told: Story) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
     )
     order = {
         "order_id": order_id,
-        "number": f"{dice.randrange(10**5):05d}-{dice.randrange(10**5):05d}",
+        "number": told.number or f"{dice.randrange(10**5):05d}-{dice.randrange(10**5):05d}",
         "authority": "hiroshima",
         "facility": good.facility,
         "visit_date": told.at.astimezone(JAPAN).date(),
-        "method": "paypay",
+        "method": told.method,
         "lines": (line,),
         "total": amount,
         "tax": tax_within(amount, TAX_PERCENT),
@@ -173,7 +210,7 @@ def _drawn(told: Story) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
         "charge_id": charge_id,
         "reference": str(order_id),
         "caller": "ticketing",
-        "method": "paypay",
+        "method": told.method,
         "amount": amount,
         "facility": good.facility,
         "allocations": (allocation,),
@@ -208,7 +245,7 @@ def _cancel(told: Story, order: dict[str, Any], ticket: dict[str, Any], reason: 
     told.tell(voided, ticket["ticket_id"], 20)
 
 
-def _give_back(told: Story, order: dict[str, Any], charge: dict[str, Any], end: OrderFault | Good) -> None:
+def _give_back(told: Story, order: dict[str, Any], charge: dict[str, Any], end: End) -> None:
     refund_id = told.id()
     shared = ("order_id", "number", "facility", "method", "lines")
     asked = ticketing.RefundRequested(
@@ -220,7 +257,7 @@ def _give_back(told: Story, order: dict[str, Any], charge: dict[str, Any], end: 
         requested_at=told.after(20),
     )
     told.tell(asked, order["order_id"], 20)
-    kept = {name: charge[name] for name in ("charge_id", "reference", "method", "facility", "amount", "allocations")}
+    kept = _kept(charge)
     if end == "refund_failed":
         fact = payments.RefundFailed(refund_id=refund_id, **kept, reason="account_closed", failed_at=told.after(25))
         told.tell(fact, refund_id, 25)
@@ -231,6 +268,31 @@ def _give_back(told: Story, order: dict[str, Any], charge: dict[str, Any], end: 
         told.tell(payments.RefundSettled(refund_id=again, **more, settled_at=told.after(30)), again, 30)
 
 
-def _enter(told: Story, ticket: dict[str, Any]) -> None:
-    entered = {"gate": f"{ticket['facility']}-1", "gate_facility": ticket["facility"], "scan_id": told.id()}
-    told.tell(ticketing.TicketAdmitted(**ticket, **entered, admitted_at=told.after(50)), ticket["ticket_id"], 50)
+def _pay_again(told: Story, charge: dict[str, Any], *, gives_back: bool) -> None:
+    """Let money come a second time; it goes back without being asked for, as no order has it."""
+    attempt_id = told.id()
+    again = {"captured": charge["amount"], "cause": "paid_twice", "unallocated_at": told.after(5)}
+    told.tell(payments.ChargeUnallocated(**charge, attempt_id=attempt_id, **again), charge["charge_id"], 5)
+    if gives_back:
+        refund_id, kept = told.id(), _kept(charge) | {"attempt_id": attempt_id}
+        told.tell(payments.RefundSettled(refund_id=refund_id, **kept, settled_at=told.after(25)), refund_id, 25)
+
+
+def _kept(charge: dict[str, Any]) -> dict[str, Any]:
+    """Return what a refund of a whole charge carries of it."""
+    return {name: charge[name] for name in ("charge_id", "reference", "method", "facility", "amount", "allocations")}
+
+
+def _enter(told: Story, ticket: dict[str, Any]) -> UUID:
+    """Let somebody in; return the scan's id."""
+    scan_id = told.id()
+    entered = {"gate": f"{ticket['facility']}-1", "gate_facility": ticket["facility"], "scan_id": scan_id}
+    fact = ticketing.TicketAdmitted(**ticket, **entered, admitted_at=told.after(ENTERS))
+    told.tell(fact, ticket["ticket_id"], ENTERS)
+    return scan_id
+
+
+def _turn_back(told: Story, ticket: dict[str, Any], scan_id: UUID) -> None:
+    undone = {"gate": f"{ticket['facility']}-1", "scan_id": scan_id, "reason": "mistake"}
+    fact = ticketing.TicketAdmissionReversed(**ticket, **undone, reversed_at=told.after(ENTERS + 2))
+    told.tell(fact, ticket["ticket_id"], ENTERS + 2)
