@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from console.bench.booking import judge, laying, living, stencils, telling
+from console.bench.booking import judge, laying, living, stencils, telling, touching
 from console.bench.booking.plan import Plan
 from reconciliation.discrepancies.model import DayKind, OrderKind
 from support import made_up
@@ -103,6 +103,15 @@ async def test_the_judge_sees_what_is_missed_what_is_invented_and_a_yen_that_the
     sums = [each for each in verdict.apart if "the entries come to" in each]
     assert {each.split()[0] for each in sums} == {"visitor_receivable", "revenue"}
     assert any(each.endswith("is not closed and should be") for each in verdict.apart)
+
+
+async def test_measuring_what_the_trigger_costs_leaves_the_books_as_they_were(season):
+    noted = "SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM touched_days), to_regclass('made.copies')"
+    before = season.database.execute(noted).fetchone()
+    entries = before[0]
+    found = touching.cost(season.database)
+    assert {way: each["rows"] for way, each in found.items()} == {"bulk": entries, "singly": entries}
+    assert season.database.execute(noted).fetchone() == before
 
 
 async def test_the_same_plan_is_the_same_books_and_another_seed_is_not(season):

@@ -21,9 +21,9 @@ def cost(database: psycopg.Connection[Any]) -> dict[str, object]:
     """Measure it on a table like entries, with the same indexes; nothing of it stays."""
     with database.transaction(force_rollback=True):
         database.execute("CREATE TABLE made.copies (LIKE entries INCLUDING ALL)")
-        database.execute(f"CREATE TEMPORARY TABLE some AS SELECT * FROM entries LIMIT {BULK_ROWS}")
-        bulk = "INSERT INTO made.copies SELECT * FROM some"
-        singles = database.execute(f"SELECT * FROM some LIMIT {SINGLE_ROWS}").fetchall()
+        database.execute(f"CREATE TABLE made.originals AS SELECT * FROM entries LIMIT {BULK_ROWS}")
+        bulk = "INSERT INTO made.copies SELECT * FROM made.originals"
+        singles = database.execute(f"SELECT * FROM made.originals LIMIT {SINGLE_ROWS}").fetchall()
         single = f"INSERT INTO made.copies VALUES ({', '.join(['%s'] * len(singles[0]))})"
 
         def one_by_one() -> int:
