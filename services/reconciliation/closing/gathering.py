@@ -12,7 +12,7 @@ from kernel.rows import Transaction
 from reconciliation.closing import store
 from reconciliation.closing.missing import NONE, Due, Gathered, Reach, Tally, tally_of
 from reconciliation.closing.model import Period, PeriodKind, day_period, is_closed, periods_between
-from reconciliation.days.wording import METHODS
+from reconciliation.days.wording import METHODS, provider_name
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.discrepancies import listing
 from reconciliation.discrepancies.model import DAY_KINDS, StillExamining
@@ -135,7 +135,7 @@ def _carrier_of(terms: Mapping[str, Terms], method: str, facility: str, day: dat
 
 def _name_of(terms: Mapping[str, Terms], provider: str) -> str:
     """Return what people call a provider: the title of its contract, else the word for a method, else its code."""
-    return terms[provider].newest.definition.title if provider in terms else METHODS.get(provider, provider)
+    return terms[provider].newest.definition.title if provider in terms else METHODS.get(provider) or provider_name(provider)
 
 
 def _reach(provider: str, terms: Mapping[str, Terms], unseen: Tally, row: Any) -> Reach:

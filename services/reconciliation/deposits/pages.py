@@ -16,6 +16,7 @@ from kernel.refusals import Forbidden, Invalid, Refusal, Unauthenticated
 from kernel.rows import Transaction
 from kernel.signin import SignIn
 from kernel.telemetry import correlation_id
+from reconciliation.days.wording import provider_name
 from reconciliation.deposits import actions, listing, store
 from reconciliation.deposits.listing import Asked
 from reconciliation.deposits.model import Deposit, Match
@@ -140,6 +141,7 @@ async def _desk(
         open_payouts=[*chosen_payouts, *(dues[each] for each in listed["payouts"].ids if each not in kept)],
         matches=matches,
         said=_reasons(wiring, request),
+        provider=provider_name,
         against=AGAINST,
         rules=RULE_WORDS,
         problem=None if problem is None else wiring.pages.advice(request, problem),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from kernel.money import Yen
 from kernel.rows import Transaction
+from reconciliation.days.wording import provider_name
 from reconciliation.journal.model import ACCOUNTS, Draft, Posting
 from reconciliation.journal.rules import BY_OWNER, RULES, Rule
 from reconciliation.journal.sources import ENTRY_LINES, LINE_LINES, lay_down_terms
@@ -53,11 +54,11 @@ ORDER BY name, l.id LIMIT :limit
 """
 _OF_DEPOSITS: Final = """
 SELECT 'bank_line' AS what, CAST(b.id AS text) AS id, b.booked_on AS day, '' AS rule, b.amount,
-    concat_ws(' ', nullif(b.payer, ''), nullif(b.summary, '')) AS name
+    '' AS provider, concat_ws(' ', nullif(b.payer, ''), nullif(b.summary, '')) AS name
 FROM bank_lines AS b WHERE b.id = CAST(:place AS uuid) OR b.id IN (
     SELECT bank_line_id FROM deposit_legs WHERE stands AND group_id = CAST(:place AS uuid))
 UNION ALL
-SELECT 'payout', CAST(p.id AS text), p.arrives_on, '', p.net, concat_ws(' ', p.provider, p.key)
+SELECT 'payout', CAST(p.id AS text), p.arrives_on, '', p.net, p.provider, p.key
 FROM payouts AS p WHERE p.id IN (SELECT payout_id FROM deposit_legs
     WHERE stands AND coalesce(group_id, bank_line_id) = CAST(:place AS uuid))
 ORDER BY what, day, id LIMIT :limit
@@ -72,7 +73,7 @@ async def parts(tx: Transaction, draft: Draft, posting: Posting) -> list[Part]:
             return []
         case "deposit":
             place = UUID(rest.split(":")[0])
-            return [_part(row) for row in await tx.execute(_OF_DEPOSITS, place=place, limit=SHOWN_MAX)]
+            return [_of_deposit(row) for row in await tx.execute(_OF_DEPOSITS, place=place, limit=SHOWN_MAX)]
         case _:
             wanted = _wanted(draft, posting, kind, rest.split(":")[1])
     if kind in {"fees", "adjustments"}:
@@ -102,6 +103,11 @@ def _wanted(draft: Draft, posting: Posting, kind: str, place: str) -> dict[str, 
         "rate": posting.tax_rate_percent,
         "limit": SHOWN_MAX,
     }
+
+
+def _of_deposit(row: Any) -> Part:
+    name = f"{provider_name(row.provider)} {row.name}" if row.provider else row.name
+    return Part(row.what, row.id, name, row.day, row.rule, Yen(row.amount))
 
 
 def _part(row: Any) -> Part:

@@ -20,6 +20,7 @@ from kernel.access import Principal
 from kernel.clock import new_id
 from kernel.refusals import Refusal
 from kernel.telemetry import correlation_id
+from reconciliation.days.wording import provider_name
 from reconciliation.mappings import actions, draft, shipped, store, wording
 from reconciliation.mappings.draft import Draft, Problem
 from reconciliation.mappings.model import Definition, Example, Mapping, UnknownExample, UnknownMapping
@@ -80,6 +81,7 @@ async def _list(wiring: Wiring, request: Request, principal: Principal, *, refus
         principal=principal,
         mappings=[(each, sum(n for name, n in read.items() if name.startswith(f"{each.name}@"))) for each in found],
         files=files,
+        provider=provider_name,
         shipped=shipped.examples(),
         may_edit=keeps_books(principal),
         problem=None if refusal is None else wiring.pages.advice(request, refusal),
@@ -349,6 +351,7 @@ async def mapping_page(request: Request, name: str) -> Response:
             versions=found,
             read=read,
             files=files,
+            provider=provider_name,
             fields={each: wording.FIELD_NAMES[each][0] for each in _ORDER},
             kind_names=wording.KIND_NAMES,
             sign_names=wording.SIGN_NAMES,

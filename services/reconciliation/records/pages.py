@@ -12,6 +12,7 @@ from kernel.clock import business_date
 from kernel.refusals import Refusal, Words
 from kernel.telemetry import correlation_id
 from kernel.web import language_of
+from reconciliation.days.wording import provider_name
 from reconciliation.exports.discovery import title_of
 from reconciliation.records import entries, store
 from reconciliation.records.model import (
@@ -166,6 +167,8 @@ def _shown(each: Record, wiring: Wiring, tag: str, known: Names) -> dict[str, An
         what = words(tables.get(each.kind, {}).get(each.what, each.what))
     if each.kind == "voucher":
         link = f"/journal/{int(each.key)}"
+    if each.kind == "settlement_line":
+        counterparty = provider_name(each.counterparty)
     if each.kind in LINE_PAGES:
         link = f"{LINE_PAGES[each.kind]}/{each.key}"
     if each.kind == "entry":

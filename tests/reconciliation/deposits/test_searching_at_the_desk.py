@@ -111,7 +111,7 @@ async def test_a_provider_is_found_by_its_contract_s_title_and_so_are_its_transf
     page = await get(name=title)
     assert set(picks(page, "payout")) == {780, 781, 782, 783}
     assert set(picks(page, "line")) == {1000, 1001, 1002, 1003}
-    assert set(re.findall(r'<span class="tag">(\w+)</span><span class="tag good">', page.text)) <= {"komoju", "stripe"}
+    assert set(re.findall(r'<span class="tag">(\w+)</span><span class="tag good">', page.text)) <= {"KOMOJU", "Stripe"}
 
 
 async def test_suggestions_are_narrowed_by_either_of_their_sides(get):
