@@ -36,6 +36,8 @@ NAMES = {
     ("facility", "shukkeien"): "縮景園",
     ("facility", "history-museum"): "=HYPERLINK(1)",
     ("facility", "forest-park"): "もみのき森林公園",
+    ("owner", "manager-hpam"): "美術館〜縮景園の指定管理者",
+    ("owner", "hiroshima"): "広島県",
     ("product", "hpam/collection"): "所蔵作品展",
     ("product", "hpam/special"): "特別展",
     ("product", "shukkeien/garden"): "庭園入園",

@@ -8,6 +8,7 @@ from typing import Final
 
 from kernel.money import ZERO, Yen, tax_within
 from kernel.rows import Transaction
+from reconciliation.days.wording import provider_name
 from reconciliation.journal import reading
 from reconciliation.journal.model import ACCOUNTS, Posting, Voucher
 from reconciliation.reports.accounts import RevenueAccounts, revenue_accounts
@@ -38,6 +39,7 @@ class Row:
     posting: Posting
     account: str
     facility: str
+    owner: str
     party: str
     revenue: tuple[str, str, str, str, str]
     tax: Yen
@@ -77,7 +79,8 @@ def _rows(voucher: Voucher, names: Names, accounts: RevenueAccounts) -> tuple[Ro
             each,
             ACCOUNTS[each.account].title_ja,
             names.facility(each.facility) if each.facility else "",
-            each.provider or (names.method(each.method) if each.method else ""),
+            names.owner(each.revenue_owner),
+            provider_name(each.provider) or (names.method(each.method) if each.method else ""),
             accounts.on(each.revenue_account, voucher.draft.business_date) if each.revenue_account else ("",) * 5,
             tax_within(each.amount, each.tax_rate_percent) if each.account in TAXED else ZERO,
             _words(voucher, names),
@@ -90,7 +93,7 @@ def _words(voucher: Voucher, names: Names) -> str:
     """Return the 摘要: what kind, of which place and day; what a person or the bank wrote."""
     draft = voucher.draft
     kind, _, rest = draft.origin.partition(":")
-    place = "" if kind in {"deposit", "manual"} else names.facility(rest.split(":")[1])
+    place = "" if kind in {"deposit", "manual"} else names.facility(provider_name(rest.split(":")[1]))
     undoes = f"{KINDS['reversal']}(伝票{draft.reverses})" if draft.reverses is not None else ""
     day = "" if draft.business_date == voucher.booked_on else f"{draft.business_date.isoformat()}分"
     return " ".join(each for each in (undoes, KINDS.get(kind, kind), place, day, draft.words) if each)

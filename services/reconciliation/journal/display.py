@@ -54,6 +54,7 @@ class Spoken:
     words: Callable[[str], str]
     facility: Callable[[str], str]
     method: Callable[[str], str]
+    owner: Callable[[str], str]
     revenue: Callable[[str, date], str]
     tag: str
 
@@ -75,7 +76,7 @@ class Spoken:
         said = [
             self.facility(posting.facility) if posting.facility not in {"", place} else "",
             self.revenue(posting.revenue_account, day) if posting.revenue_account else "",
-            posting.revenue_owner,
+            self.owner(posting.revenue_owner),
             self.method(posting.method) if posting.method else "",
             provider_name(posting.provider),
             f"{posting.tax_rate_percent}%" if posting.tax_rate_percent else "",
@@ -105,7 +106,7 @@ async def spoken_to(wiring: Wiring, request: Request) -> Spoken:
         found = chart.on(code, day)
         return code if found is None else "・".join(found.meaning.levels[-2:])
 
-    return Spoken(wiring.pages.gettext_of(tag), known.facility, known.method, revenue, tag)
+    return Spoken(wiring.pages.gettext_of(tag), known.facility, known.method, known.owner, revenue, tag)
 
 
 def may_write(principal: Principal) -> bool:

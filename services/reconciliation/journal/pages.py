@@ -45,7 +45,7 @@ PAGES_OF: Final[dict[behind.What, str]] = {
     "bank_line": "/statements/bank-lines",
     "payout": "/payouts",
 }
-_TEXTS: Final = ("counterparty", "account", "revenue_account", "facility", "kind")
+_TEXTS: Final = ("counterparty", "account", "revenue_account", "revenue_owner", "facility", "kind")
 
 
 def _may_write(principal: Principal) -> bool:
@@ -123,6 +123,7 @@ def _form(
         "kinds": [(kind, spoken.kind(kind)) for kind in VOUCHER_KINDS],
         "parties": [(code, spoken.party(code)) for code in choices.counterparties],
         "revenue_accounts": [(code, spoken.revenue(code, last)) for code in choices.revenue_accounts],
+        "revenue_owners": [(code, spoken.owner(code)) for code in choices.revenue_owners],
         "facilities": [(code, spoken.facility(code)) for code in choices.facilities],
     }
 

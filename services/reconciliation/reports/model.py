@@ -170,7 +170,7 @@ class Document:
 class Names:
     """How things are called in one language; `product` and `category` take the facility first.
 
-    `facilities`: the codes of those that have a name.
+    `owner`: of a revenue owner's code; nobody, "", is called "". `facilities`: the codes of those that have a name.
     """
 
     tag: str
@@ -178,6 +178,7 @@ class Names:
     method: Callable[[str], str]
     product: Callable[[str, str], str] = lambda _, code: code
     category: Callable[[str, str], str] = lambda _, code: code
+    owner: Callable[[str], str] = lambda code: code
     facilities: tuple[str, ...] = ()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +21,7 @@ _KNOWN: Final = (
 
 
 async def names(wiring: Wiring, tag: str) -> Names:
-    """Return what facilities, products, categories and ways to pay are called in a language; else their codes."""
+    """Return what facilities, owners, products, categories and ways to pay are called in a language, else codes."""
     at = wiring.clock.now()
     told: dict[tuple[Kind, str], tuple[str, str]] = {
         ("facility", code): both(each) for code, each in (await wiring.names.all()).items()
@@ -33,6 +35,7 @@ async def names(wiring: Wiring, tag: str) -> Names:
         await _keep(tx, changed, at=at)
     known |= changed
     words, place = wiring.pages.gettext_of(tag), 0 if tag == "ja" else 1
+    owners = told_apart({code: each[place] for (kind, code), each in known.items() if kind == "owner"})
 
     def called(kind: Kind, facility: str, code: str) -> str:
         found = known.get((kind, f"{facility}/{code}"))
@@ -44,8 +47,15 @@ async def names(wiring: Wiring, tag: str) -> Names:
         method=lambda method: method_name(method, wiring.settings.methods, tag, words),
         product=lambda facility, code: called("product", facility, code),
         category=lambda facility, code: called("category", facility, code),
+        owner=lambda code: owners.get(code, code),
         facilities=tuple(sorted(code for kind, code in known if kind == "facility")),
     )
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Return names by code; where several have one name, each with its code, for money is not theirs together."""
+    times = Counter(names.values())
+    return {code: name if times[name] == 1 else f"{name} ({code})" for code, name in names.items()}
 
 
 async def _keep(tx: Transaction, changed: Known, *, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Asking ticketing what its products and categories are called; the books never depend on it."""
+"""Asking ticketing what products, categories and revenue owners are called; the books never depend on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["facility", "product", "category"]
+Kind = Literal["facility", "product", "category", "owner"]
 # Of a kind and a code: the name in Japanese and in English.
 Known = Mapping[tuple[Kind, str], tuple[str, str]]
 
@@ -25,7 +25,7 @@ FACILITIES_MAX: Final = 100
 
 @dataclass
 class OfferNames:
-    """Asks ticketing now and then what its products and categories are called; the books never depend on it."""
+    """Asks ticketing now and then what it sells is called, and whose money it is; the books never depend on it."""
 
     base_url: str
     fresh_seconds: float
@@ -33,7 +33,7 @@ class OfferNames:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def news(self, today: date) -> Known:
-        """Return the names of what is on sale if it is time to ask, else none."""
+        """Return the names of what is on sale and of revenue owners if it is time to ask, else none."""
         if time.monotonic() < self._due_at or self._lock.locked():
             return {}
         async with self._lock:
@@ -56,6 +56,8 @@ class OfferNames:
                 each["code"]: today.isoformat() if each["open_today"] else each["next_open_day"] for each in facilities
             }
             offers = await asyncio.gather(*(self._offers(client, code, day) for code, day in days.items() if day))
+        for owner in (owner for each in facilities for owner in each.get("revenue_owners", ())):
+            found.setdefault(("owner", owner["code"]), both(owner["name"]))
         for code, each in ((code, each) for code, some in offers for each in some):
             found["product", f"{code}/{each['product']}"] = both(each["product_name"])
             found["category", f"{code}/{each['category']}"] = both(each["category_name"])

@@ -234,3 +234,10 @@ class Facility:
     def category(self, code: str) -> Category | None:
         """Return a category by its code."""
         return next((each for each in self.categories if each.code == code), None)
+
+    def revenue_owners(self) -> tuple[RevenueOwner, ...]:
+        """Return whose money the fees of its products are, each code once."""
+        found: dict[str, RevenueOwner] = {}
+        for each in self.products:
+            found.setdefault(each.revenue_owner.code, each.revenue_owner)
+        return tuple(found.values())

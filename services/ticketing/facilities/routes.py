@@ -42,8 +42,15 @@ class GateAnswer(BaseModel):
     name: InBoth
 
 
+class RevenueOwnerAnswer(BaseModel):
+    """Whose money fees are: the code that offers and events carry, and what people call it."""
+
+    code: str
+    name: InBoth
+
+
 class FacilityAnswer(BaseModel):
-    """A facility. `illustrative` says what of it is invented or unsure."""
+    """A facility. `illustrative` says what of it is invented or unsure; `revenue_owners` are those of its products."""
 
     code: str
     number: int
@@ -58,6 +65,7 @@ class FacilityAnswer(BaseModel):
     hours: InBoth
     operator: InBoth
     gates: list[GateAnswer]
+    revenue_owners: list[RevenueOwnerAnswer]
     open_today: bool
     next_open_day: date | None = Field(description="Today if it is open today.")
     illustrative: InBoth
@@ -262,6 +270,9 @@ def _facility(book: FacilityBook, facility: Facility, today: date) -> FacilityAn
         hours=_both(facility.hours),
         operator=_both(facility.operator),
         gates=[GateAnswer(code=gate.code, name=_both(gate.name)) for gate in facility.gates],
+        revenue_owners=[
+            RevenueOwnerAnswer(code=each.code, name=_both(each.name)) for each in facility.revenue_owners()
+        ],
         open_today=open_today,
         next_open_day=today if open_today else model.next_open_day(facility, today, holidays=holidays),
         illustrative=_both(facility.illustrative),

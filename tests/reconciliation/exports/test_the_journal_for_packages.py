@@ -76,7 +76,7 @@ async def test_remittances_are_what_the_journal_says_of_revenue_refunds_and_fees
     held = {each["account"]: each["closing"] for each in balance.json()}
     expected = -sum(held[code] for code in ("revenue", "refunds", "fees", "fee_tax", "transfer_fees"))
     assert sum(int(row[-1]) for row in rows) == expected
-    assert all(int(row[2]) - int(row[3]) - int(row[4]) - int(row[5]) == int(row[6]) for row in rows)
+    assert all(int(row[3]) - int(row[4]) - int(row[5]) - int(row[6]) == int(row[7]) for row in rows)
 
 
 async def test_accounting_lays_out_the_columns_for_the_prefecture_and_each_version_stays(example, web, fetch):

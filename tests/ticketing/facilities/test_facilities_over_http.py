@@ -30,6 +30,18 @@ async def test_the_list_goes_on_by_its_cursor(web):
     assert first["items"][0]["next_open_day"] == "2026-11-23"
 
 
+async def test_a_facility_says_what_the_owners_of_its_money_are_called(web):
+    [museum] = [each for each in (await fetch(web, "/v1/facilities"))["items"] if each["code"] == "hpam"]
+    assert museum["revenue_owners"] == [
+        {
+            "code": "manager-hpam",
+            "name": {"ja": "県立美術館の指定管理者(例示)", "en": "Manager of the Art Museum (illustrative)"},
+        }
+    ]
+    offers = (await fetch(web, "/v1/facilities/hpam/offers?date=2026-11-26"))["offers"]
+    assert {each["revenue_owner"] for each in offers} == {"manager-hpam"}
+
+
 async def test_a_cursor_that_nobody_gave_is_refused(web):
     assert (await fetch(web, "/v1/facilities?cursor=²", 400))["type"] == "/problems/malformed"
 

@@ -25,6 +25,7 @@ from reconciliation.reports.model import (
     require_rows,
     wareki,
 )
+from reconciliation.reports.owners import OWNER_COLUMNS, owner_cells
 
 TITLE = Text("調定簿", "Assessments")
 COLUMNS = (
@@ -34,7 +35,7 @@ COLUMNS = (
     Column("施設コード", "text", 22, "Facility code", paper=False, page=False),
     Column("施設名", "text", 26, "Facility"),
     *ACCOUNT_COLUMNS,
-    Column("歳入帰属", "text", 18, "Revenue owner"),
+    *OWNER_COLUMNS,
     Column("税率(%)", "percent", 9, "Tax rate (%)"),
     Column("件数", "count", 8, "Orders", entries="sold"),
     Column("枚数", "count", 8, "Tickets", entries="sold"),
@@ -99,7 +100,7 @@ def document(found: Sequence[Assessed], accounts: RevenueAccounts, asked: Asked)
             each.facility,
             asked.names.facility(each.facility),
             *accounts.on(each.revenue_account, each.day),
-            each.revenue_owner,
+            *owner_cells(each.revenue_owner, asked.names),
             each.tax_rate_percent,
             each.orders,
             each.tickets,

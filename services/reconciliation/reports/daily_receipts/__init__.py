@@ -20,6 +20,7 @@ from reconciliation.reports.model import (
     entries_address,
     wareki,
 )
+from reconciliation.reports.owners import OWNER_COLUMNS, owner_cells
 from reconciliation.reports.receipts import (
     COUNT,
     GROSS,
@@ -42,7 +43,7 @@ COLUMNS = (
     Column("施設コード", "text", 22, "Facility code", paper=False, page=False),
     Column("施設名", "text", 28, "Facility"),
     Column("歳入科目", "text", 28, "Revenue account"),
-    Column("歳入帰属", "text", 20, "Revenue owner"),
+    *OWNER_COLUMNS,
     Column("決済方法", "text", 18, "Way to pay"),
     Column("税率(%)", "percent", 9, "Tax rate (%)"),
     COUNT,
@@ -72,7 +73,7 @@ def document(found: Sequence[Receipts], asked: Asked) -> Document:
             each.facility,
             asked.names.facility(each.facility),
             each.revenue_account,
-            each.revenue_owner,
+            *owner_cells(each.revenue_owner, asked.names),
             asked.names.method(each.method),
             each.tax_rate_percent,
             each.count,

@@ -23,6 +23,7 @@ from reconciliation.reports.model import (
     entries_address,
     era_year,
 )
+from reconciliation.reports.owners import OWNER_COLUMNS, owner_cells
 from reconciliation.reports.receipts import (
     COUNT,
     GROSS,
@@ -46,7 +47,7 @@ COLUMNS = (
     Column("施設コード", "text", 22, "Facility code", paper=False, page=False),
     Column("施設名", "text", 28, "Facility"),
     Column("歳入科目", "text", 28, "Revenue account"),
-    Column("歳入帰属", "text", 20, "Revenue owner"),
+    *OWNER_COLUMNS,
     Column("税率(%)", "percent", 9, "Tax rate (%)"),
     COUNT,
     GROSS,
@@ -121,7 +122,7 @@ def _row(month: date, key: _Group, sums: Sums, since: Yen, asked: Asked) -> tupl
         facility,
         asked.names.facility(facility),
         account,
-        owner,
+        *owner_cells(owner, asked.names),
         rate,
         sums.count,
         sums.gross.amount,

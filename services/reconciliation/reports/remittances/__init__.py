@@ -20,6 +20,7 @@ from reconciliation.reports.model import (
     entries_address,
     require_rows,
 )
+from reconciliation.reports.owners import OWNER, OWNER_COLUMNS
 
 TITLE = Text("指定管理者別送金明細書", "Remittances by revenue owner")
 NOBODY: Final = Text("共通", "In common")
@@ -83,9 +84,13 @@ def document(found: Sequence[Remittance], asked: Asked) -> Document:
     """Return the document: a row for each owner and facility, and the sums by owner."""
     nobody = asked.say(NOBODY)
     facility = Column("施設名", "text", 30, "Facility")
-    owner = Column("歳入帰属", "text", 24, "Revenue owner")
     rows: Rows = tuple(
-        (each.owner or nobody, asked.names.facility(each.facility) if each.facility else nobody, *each.cells)
+        (
+            each.owner,
+            asked.names.owner(each.owner) or nobody,
+            asked.names.facility(each.facility) if each.facility else nobody,
+            *each.cells,
+        )
         for each in found
     )
     links = tuple(
@@ -93,14 +98,16 @@ def document(found: Sequence[Remittance], asked: Asked) -> Document:
         for each in found
     )
     owners = list(dict.fromkeys(each.owner for each in found))
-    sums: Rows = tuple((name or nobody, *_sum_of([each for each in found if each.owner == name])) for name in owners)
+    sums: Rows = tuple(
+        (asked.names.owner(code) or nobody, *_sum_of([each for each in found if each.owner == code])) for code in owners
+    )
     return Document(
         asked.say(TITLE),
         asked.period,
         asked.place,
         (
-            Table(asked.say(Text("帰属先別の合計", "Sums by owner")), (owner, *MONEY), sums, beside=True),
-            Table(asked.say(TITLE), (owner, facility, *MONEY), rows, links),
+            Table(asked.say(Text("帰属先別の合計", "Sums by owner")), (OWNER, *MONEY), sums, beside=True),
+            Table(asked.say(TITLE), (*OWNER_COLUMNS, facility, *MONEY), rows, links),
         ),
         tuple(asked.say(each) for each in NOTES),
     )

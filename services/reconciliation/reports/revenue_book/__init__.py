@@ -12,6 +12,7 @@ from kernel.money import Yen
 from kernel.rows import Transaction
 from reconciliation.reports.accounts import ACCOUNT_COLUMNS, RevenueAccounts, revenue_accounts
 from reconciliation.reports.model import Asked, Column, Document, Report, Rows, Table, Text, entries_address, era_year
+from reconciliation.reports.owners import OWNER_COLUMNS, owner_cells
 from reconciliation.reports.periods import year_of
 
 TITLE = Text("歳入簿", "Revenue book")
@@ -19,7 +20,7 @@ SETTLEMENT_ENDS: Final = (5, 31)  # 出納閉鎖 (地方自治法235条の5)
 COLUMNS = (
     *ACCOUNT_COLUMNS,
     Column("歳入科目", "text", 28, "Revenue account", paper=False, page=False),
-    Column("歳入帰属", "text", 18, "Revenue owner"),
+    *OWNER_COLUMNS,
     Column("調定額", "yen", 14, "Assessed", entries="sold"),
     Column("収入済額", "yen", 14, "Received", entries="captured,set_aside,reversed"),
     Column("不納欠損額", "yen", 12, "Written off"),
@@ -103,7 +104,7 @@ def _table(found: Sequence[BookLine], year: int, accounts: RevenueAccounts, aske
         (
             *accounts.on(each.revenue_account, first),
             each.revenue_account,
-            each.revenue_owner,
+            *owner_cells(each.revenue_owner, asked.names),
             each.assessed.amount,
             each.received.amount,
             each.written_off.amount,
