@@ -58,7 +58,9 @@ PAGES = (
     "/closings/month/2026-11-01",
     "/board",
 )
-LINKS = r'href="(/(?:payouts|statements/lines|statements/bank-lines|discrepancies|journal|statements/mappings)/[^"#?]+)"'
+LINKS = (
+    r'href="(/(?:payouts|statements/lines|statements/bank-lines|discrepancies|journal|statements/mappings)/[^"#?]+)"'
+)
 
 
 @pytest.fixture

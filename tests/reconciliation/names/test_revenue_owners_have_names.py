@@ -90,9 +90,7 @@ def read(page):
 
 
 @pytest.mark.parametrize(("language", "name"), [("ja", JAPANESE), ("en", ENGLISH)])
-async def test_reports_vouchers_and_entries_say_the_name_in_the_reader_s_language(
-    sold, ask, ticketing, language, name
-):
+async def test_reports_vouchers_and_entries_say_the_name_in_the_reader_s_language(sold, ask, ticketing, language, name):
     pages = [f"/reports/{each}?{DAYS}" for each in WITH_OWNERS]
     pages += [f"/journal?{DAYS}", "/journal/1", f"/entries?{DAYS}&owner={CODE}"]
     for each in pages:
