@@ -134,12 +134,10 @@ def _carrier_of(terms: Mapping[str, Terms], method: str, facility: str, day: dat
 
 
 def _name_of(terms: Mapping[str, Terms], provider: str) -> str:
-    """Return what people call a provider: the title of its contract, else the word for a method, else its code."""
-    return (
-        terms[provider].newest.definition.title
-        if provider in terms
-        else METHODS.get(provider) or provider_name(provider)
-    )
+    """Return what people call a provider: the title of its contract, the word for a method, or its name or code."""
+    if provider in terms:
+        return terms[provider].newest.definition.title
+    return METHODS.get(provider) or provider_name(provider)
 
 
 def _reach(provider: str, terms: Mapping[str, Terms], unseen: Tally, row: Any) -> Reach:
