@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import Request
 
 from kernel.access import ALL_FACILITIES, Principal, Role, StaffDirectory, Verifier
-from kernel.clock import Clock, SystemClock
+from kernel.clock import JAPAN, Clock, SystemClock
 from kernel.money import Yen
 from kernel.rows import Database
 from kernel.signin import SignIn
@@ -78,17 +78,18 @@ def wiring_of(request: Request) -> Wiring:
 
 def wire(settings: ReconciliationSettings, *, clock: Clock | None = None) -> Wiring:
     """Put reconciliation together; nothing is connected yet."""
+    known = clock or SystemClock()
     database = Database(
         settings.reconciliation_database_url, service="reconciliation", pool_size_max=settings.database_pool_size_max
     )
     return Wiring(
         settings=settings,
         database=database,
-        clock=clock or SystemClock(),
+        clock=known,
         pages=Pages(
             folders=sorted(HERE.glob("*/templates")),
             words=[HERE / "words", *sorted(HERE.glob("*/words"))],
-            given={"places_of": places_of},
+            given={"places_of": places_of, "japan_now": lambda: known.now().astimezone(JAPAN)},
         ),
         sign_in=SignIn(
             service="reconciliation",

@@ -126,6 +126,7 @@ async def _do(request: Request, deed: Deed, back: str, *, closes: bool = False) 
 
     async def page(wiring: Wiring, _reader: Principal) -> Response:
         SignIn.require_own_page(request)
+        request.state.back = back  # where a refusal leads to
         principal = wiring.bookkeeper(request)
         if scope_of(principal) is not None:
             raise Forbidden

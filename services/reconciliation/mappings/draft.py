@@ -23,14 +23,14 @@ WORDS_SHOWN_MAX: Final = 50
 
 # Parts of headings by which a column is guessed, the likeliest first.
 _LIKELY: Final[AnyMapping[str, tuple[str, ...]]] = {
-    "attempt": ("外部注文番号", "加盟店決済id", "外部番号", "注文番号", "order_id", "order id", "metadata"),
+    "attempt": ("外部注文番号", "加盟店決済id", "外部番号", "注文番号", "管理番号", "order_id", "order id", "metadata"),
     "tax": ("手数料消費税", "手数料税", "消費税", "tax"),
     "fee": ("決済手数料", "手数料", "fee"),
     "net": ("差引", "入金額", "精算額", "振込額", "net"),
-    "gross": ("決済金額", "取引金額", "売上金額", "金額", "gross", "amount"),
-    "arrives_on": ("入金予定日", "入金日", "振込日", "payout date"),
+    "gross": ("決済金額", "取引金額", "売上金額", "利用金額", "利用額", "金額", "gross", "amount"),
+    "arrives_on": ("入金予定日", "支払予定日", "入金日", "振込日", "payout date"),
     "occurred_on": ("決済日時", "取引日時", "決済日", "取引日", "売上日", "日時", "日付", "created", "date"),
-    "payout": ("精算id", "精算番号", "振込番号", "入金番号", "payout"),
+    "payout": ("精算id", "精算番号", "振込番号", "入金番号", "支払番号", "payout"),
     "kind": ("取引種別", "種別", "区分", "type", "category"),
     "line": ("明細番号", "取引番号", "決済id", "取引id", "明細id", "transaction", "id"),
     "brand": ("ブランド", "brand"),
@@ -42,6 +42,7 @@ _LIKELY_KINDS: Final[Sequence[tuple[str, LineKind]]] = (
     ("手数料", "fee"),
     ("fee", "fee"),
     ("返金", "refund"),
+    ("返品", "refund"),
     ("refund", "refund"),
     ("取消", "refund"),
     ("入金", "payout"),
@@ -141,6 +142,11 @@ class Problem:
     at: str
     message: str
     fields: AnyMapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """The id of what is to be changed on the editor's page."""
+        return "words" if self.at == "kinds" else self.at.replace("column.", "c-")
 
 
 def checked(draft: Draft, *, taken: AnyMapping[str, Any]) -> Definition | list[Problem]:

@@ -89,6 +89,7 @@ async def test_a_refusal_says_what_to_do(books, web, october):
     assert (answer.status_code, "1 things do not agree" in answer.text) == (409, True)
     answer = await web.post(f"{DAY}/reopenings?lang=en", data={"reason": " "}, headers=somebody(books, "sato"))
     assert (answer.status_code, "the next auditor will ask" in answer.text) == (422, True)
+    assert f'<a class="button second" href="{DAY}">Back</a>' in answer.text
 
 
 async def test_an_auditor_reads_and_does_nothing(books, web, october):

@@ -114,6 +114,32 @@ async def test_columns_are_guessed_from_the_example_and_what_they_make_is_shown(
     assert "Row 5, “区分”: found “”, expected a kind of booking that the mapping knows." in page.text
 
 
+def test_columns_are_guessed_as_a_shop_s_statement_calls_them():
+    headings = [
+        "取引番号",
+        "ご利用日時",
+        "お取引区分",
+        "加盟店管理番号",
+        "ご利用額（税込）",
+        "差引お支払額",
+        "お支払予定日",
+        "お支払番号",
+    ]
+    rows = [["1", "2026/11/27 4:01", "返品", "", "-1", "-1", "2026/12/15", "S-1"]]
+    said = draft.guessed(headings, rows)
+    assert {name: each.heading for name, each in said.columns.items()} == {
+        "line": "取引番号",
+        "occurred_on": "ご利用日時",
+        "kind": "お取引区分",
+        "attempt": "加盟店管理番号",
+        "gross": "ご利用額（税込）",
+        "net": "差引お支払額",
+        "arrives_on": "お支払予定日",
+        "payout": "お支払番号",
+    }
+    assert said.kinds == {"返品": "refund"}
+
+
 async def test_a_mapping_is_made_step_by_step_and_reads_its_example(begin, change, web, headers):
     page = await begin()
     page = await change(page, skip__0="区分", skip__0__blank="1")
@@ -186,10 +212,11 @@ async def test_what_cannot_be_read_is_said_by_row_and_column_and_is_not_saved(be
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"name": "Large"}, "3 to 40 small letters"),
-        ({"name": "stripe_payouts"}, "A format of Momiji itself has this name"),
-        ({"title": ""}, "Write how people call this file"),
-        ({"provider": "コモジュ"}, "as its contract names it"),
+        ({"name": "Large"}, '<a href="#name">The name has 3 to 40 small letters'),
+        ({"name": "stripe_payouts"}, '<a href="#name">A format of Momiji itself has this name'),
+        ({"title": ""}, '<a href="#title">Write how people call this file'),
+        ({"provider": "コモジュ"}, '<a href="#provider">Write the provider as its contract names it'),
+        ({"column.gross": ""}, '<a href="#c-gross">Choose the column for “Amount”'),
     ],
 )
 async def test_a_mapping_without_its_names_is_not_saved_and_no_choice_is_lost(begin, change, wrong, said):
@@ -198,8 +225,8 @@ async def test_a_mapping_without_its_names_is_not_saved_and_no_choice_is_lost(be
     assert saved.status_code == 422
     assert said in saved.text
     assert 'aria-invalid="true"' in saved.text
-    assert Form(saved.text).fields["column.gross"] == "取引金額"
-    assert (await change(saved, "save", **NAMED)).status_code == 303
+    assert Form(saved.text).fields["column.fee"] == "手数料"
+    assert (await change(saved, "save", **NAMED, column__gross="取引金額")).status_code == 303
 
 
 async def test_a_column_of_kinds_that_is_chosen_anew_brings_its_own_words(begin, change):

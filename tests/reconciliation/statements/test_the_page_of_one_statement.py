@@ -35,6 +35,7 @@ async def test_a_provider_s_lines_are_listed_with_what_is_still_open(send, read)
     assert page.status_code == 200
     assert "This file is being matched" in page.text  # the worker has not seen it yet
     assert len(re.findall(r'href="/statements/lines/', page.text)) == 6
+    assert 'data-label="Fee with tax"' in page.text  # the line's own page has both apart
     assert page.text.count("nothing yet") == 4  # a fee and an adjustment want no match
     [line, *_] = re.findall(r'href="(/statements/lines/[0-9a-f-]+)"', page.text)
     assert "Nothing in our books is matched with this line." in (await read(line)).text
