@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kernel.rows import Transaction
 from reconciliation.deposits import actions as deposits
-from reconciliation.matching import store
+from reconciliation.matching import laid, rules, store
 from reconciliation.matching.coverage import carriers, days_late
 from reconciliation.matching.model import Leg, Run, UnknownMatch, require_reason
 from reconciliation.payouts import actions as payouts
@@ -20,21 +20,22 @@ WAITED_FOR_MAX: Final = timedelta(minutes=10)
 async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
     """Match what is new and what is still open; a second run over the same finds nothing."""
     await store.lock(tx)
-    await store.take_new_files(tx, run_id)
+    taken = await store.take_new_files(tx, run_id)
     terms = await contracts.terms(tx)
+    await laid.sum_up(tx, taken)
     days = await store.days_of_lines(tx)
-    many = await store.match(tx, run_id, days_late(terms, sorted({(each.provider, each.day) for each in days})))
+    await rules.match(tx, run_id, taken, days_late(terms, sorted({(each.provider, each.day) for each in days})))
     reached = await store.reach(tx)
     now: dict[str, date] = {}
     for each in days:
         if each.new and each.moves:
             now[each.provider] = max(each.day, now.get(each.provider, reached.get(each.provider, each.day)))
-    await store.note_open_lines(tx)
-    await store.note_open_claims(tx, carriers(terms.values(), reached, now), many=many)
+    await rules.note_open_lines(tx, taken)
+    await store.note_open_claims(tx, carriers(terms.values(), reached, now), many=taken.many)
     await store.forget_what_is_matched(tx)
     await store.set_reach(tx, now)
-    changed = await payouts.refresh(tx, run_id, [each for each in days if each.new], terms)
-    await store.forget_new_files(tx)
+    changed = await payouts.refresh(tx, run_id, taken, [each for each in days if each.new], terms)
+    await laid.forget_what_was_laid_down(tx)
     deposited = await deposits.run(tx, run_id, changed, terms, at=at)
     lines, claims, differing = await store.counts(tx, run_id)
     made = Run(run_id, at, lines, claims, differing, payouts=len(changed.made), deposits=deposited)

@@ -37,6 +37,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """The files that a run takes; `many`: so many lines are new or open that they are looked at as wholes."""
+
+    files: tuple[UUID, ...]
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
     """One line and one claim of a match, or one of them where a match has several.
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kernel.rows import Transaction
+from reconciliation.matching import laid
 from reconciliation.matching import store as matching
-from reconciliation.matching.model import LineDay
+from reconciliation.matching.model import LineDay, Taken
 from reconciliation.payouts import store
 from reconciliation.payouts.model import close, line_terms, together
 from reconciliation.provider_contracts.model import Terms
@@ -22,29 +23,32 @@ class Changed:
     gone: tuple[UUID, ...] = ()
 
 
-async def refresh(tx: Transaction, run_id: UUID, days: Sequence[LineDay], terms: dict[str, Terms]) -> Changed:
-    """Add the lines of `new_files` to their payouts, and find fees that are not as agreed."""
+async def refresh(
+    tx: Transaction, run_id: UUID, taken: Taken, days: Sequence[LineDay], terms: dict[str, Terms]
+) -> Changed:
+    """Add the lines of new files, summed up, to their payouts, and find fees that are not as agreed."""
     by_method = await lay_down_terms(tx, days, terms)
     new = together(await store.sums_of_lines(tx))
     whole = together([*await store.known_sums(tx, new), *new.values()])
     made = await store.keep(tx, [close(each, terms.get(each.provider)) for each in whole.values()], terms)
-    await store.judge_fees(tx, run_id=run_id, by_method=by_method)
+    await store.judge_fees(tx, taken, run_id=run_id, by_method=by_method)
     await store.forget_terms(tx)
     return Changed(tuple(made))
 
 
 async def remake(tx: Transaction, provider: str, terms: dict[str, Terms]) -> Changed:
     """Make the payouts of a provider anew from all its lines that matching has seen."""
-    await store.see_all_files_of(tx, provider)
+    taken = await store.files_of(tx, provider)
+    await laid.sum_up(tx, taken)
     days = [each for each in await matching.days_of_lines(tx) if each.provider == provider]
     by_method = await lay_down_terms(tx, days, terms)
     whole = together(await store.sums_of_lines(tx))
     made = await store.keep(tx, [close(each, terms.get(provider)) for each in whole.values()], terms)
     gone = await store.remove_others(tx, provider, [(each.contract, each.key) for each in whole.values()])
     await store.forget_findings(tx, provider)
-    await store.judge_fees(tx, run_id=None, by_method=by_method)
+    await store.judge_fees(tx, taken, run_id=None, by_method=by_method)
     await store.forget_terms(tx)
-    await matching.forget_new_files(tx)
+    await laid.forget_what_was_laid_down(tx)
     return Changed(tuple(made), tuple(gone))
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from kernel.money import Yen
 from kernel.rows import Transaction
+from reconciliation.matching.laid import ALIKE, planned
+from reconciliation.matching.model import Taken
 from reconciliation.payouts.model import LineOfPayout, LineTerms, Payout, PayoutKept, Sums, days_of
 from reconciliation.provider_contracts.model import FeeTerm, Terms
 
@@ -35,9 +37,6 @@ KEPT_OF_LINE: Final = {
     name: f"CASE WHEN {_BY_TERMS.format(rounded='line')} THEN {_SAID[name]} ELSE l.{name} END"
     for name in ("fee", "tax")
 }
-_SEEN: Final = "l.file_id IN (SELECT file_id FROM new_files)"
-# Lines that are alike in all that counts are summed as one: there are a tenth as many, as prices are few.
-_ALIKE: Final = "l.provider, l.occurred_on, l.brand, l.payout, l.kind, l.gross, l.fee, l.tax"
 _SUMS: Final = f"""
 SELECT l.provider, t.contract, l.payout <> '' AS named,
        CASE WHEN l.payout <> '' THEN l.payout WHEN l.kind = 'payout' THEN t.paid ELSE t.period END AS key,
@@ -52,20 +51,28 @@ SELECT l.provider, t.contract, l.payout <> '' AS named,
            AS exact_fee,
        (-sum(l.number * l.gross) FILTER (WHERE l.kind = 'transfer_fee'))::bigint AS lines_transfer_fee,
        (-sum(l.number * (l.gross - l.fee - l.tax)) FILTER (WHERE l.kind = 'payout'))::bigint AS stated_net
-FROM (SELECT {_ALIKE}, count(*) AS number, max(l.arrives_on) AS arrives_on FROM settlement_lines AS l WHERE {_SEEN}
-      GROUP BY {_ALIKE}) AS l
+FROM alike_lines AS l
 JOIN line_terms AS t ON t.provider = l.provider AND t.day = l.occurred_on AND t.brand = l.brand
 WHERE t.method = ''
 GROUP BY 1, 2, 3, 4
 """
-_FINDINGS: Final = f"""
-INSERT INTO fee_findings (line_id, expected_fee, expected_tax, difference)
-SELECT id, fee, tax, kept - fee - tax FROM (
-    SELECT l.id, {_SAID["fee"]} AS fee, {_SAID["tax"]} AS tax, l.fee + l.tax AS kept, t.tolerance
+_JUDGED: Final = f"""
+SELECT * FROM (
+    SELECT l.*, {_SAID["fee"]} AS expected_fee, {_SAID["tax"]} AS expected_tax, l.fee + l.tax AS kept, t.tolerance
     FROM {{lines}}
     JOIN line_terms AS t ON t.provider = l.provider AND t.day = l.occurred_on AND t.brand = l.brand
     WHERE t.known_by = 'lines' AND t.basis_points IS NOT NULL AND l.kind IN ('charge', 'refund') AND {{which}}
-) AS judged WHERE abs(kept - fee - tax) > tolerance
+) AS judged WHERE abs(kept - expected_fee - expected_tax) > tolerance
+"""
+_ANY: Final = "t.method = ''"
+# Those that are alike are judged as one, and the lines themselves looked for only where something is wrong.
+_BY_LINES: Final = (
+    f"({_JUDGED.format(lines='alike_lines AS l', which=_ANY)}) AS judged "
+    f"JOIN settlement_lines AS l USING ({ALIKE}) WHERE l.file_id = ANY(CAST(:files AS uuid[]))"
+)
+_FINDINGS: Final = """
+INSERT INTO fee_findings (line_id, expected_fee, expected_tax, difference)
+SELECT id, expected_fee, expected_tax, kept - expected_fee - expected_tax FROM {judged}
 ON CONFLICT (line_id) DO UPDATE SET expected_fee = EXCLUDED.expected_fee, expected_tax = EXCLUDED.expected_tax,
     difference = EXCLUDED.difference
 """
@@ -128,7 +135,7 @@ async def forget_terms(tx: Transaction) -> None:
 
 
 async def sums_of_lines(tx: Transaction) -> list[Sums]:
-    """Return what the lines of `new_files` add up to, by payout."""
+    """Return what the lines that are summed up add up to, by payout."""
     return [_sums(row) for row in await tx.execute(_SUMS)]
 
 
@@ -225,16 +232,18 @@ async def remove_others(tx: Transaction, provider: str, keys: Iterable[tuple[str
     return list(gone.scalars())
 
 
-async def judge_fees(tx: Transaction, *, run_id: UUID | None, by_method: bool) -> None:
-    """Find lines of `new_files` whose fee is not as agreed.
+async def judge_fees(tx: Transaction, taken: Taken, *, run_id: UUID | None, by_method: bool) -> None:
+    """Find lines of files, which are summed up, whose fee is not as agreed.
 
     `by_method`: some terms depend on the method, which the claims say: so of the lines that a run matched, or
     (run_id None) of all that are matched.
     """
-    await tx.execute(_FINDINGS.format(lines="settlement_lines AS l", which=f"t.method = '' AND {_SEEN}"))
+    async with planned(tx, many=True):  # Never the lines of a file again for each of those that are wrong.
+        await tx.execute(_FINDINGS.format(judged=_BY_LINES), files=list(taken.files))
     if by_method:
         which = "t.method = c.method AND m.stands AND (CAST(:run_id AS uuid) IS NULL OR m.run_id = :run_id)"
-        await tx.execute(_FINDINGS.format(lines=_WITH_METHODS, which=which), run_id=run_id)
+        judged = f"({_JUDGED.format(lines=_WITH_METHODS, which=which)}) AS judged"
+        await tx.execute(_FINDINGS.format(judged=judged), run_id=run_id)
 
 
 async def forget_findings(tx: Transaction, provider: str) -> None:
@@ -245,13 +254,14 @@ async def forget_findings(tx: Transaction, provider: str) -> None:
     )
 
 
-async def see_all_files_of(tx: Transaction, provider: str) -> None:
-    """Make `new_files` of every file with lines of a provider that matching has seen."""
-    await tx.execute(
-        "CREATE TEMPORARY TABLE new_files ON COMMIT DROP AS SELECT DISTINCT file_id FROM settlement_lines "
+async def files_of(tx: Transaction, provider: str) -> Taken:
+    """Return every file with lines of a provider that matching has seen."""
+    found = await tx.execute(
+        "SELECT DISTINCT file_id FROM settlement_lines "
         "WHERE provider = :provider AND file_id IN (SELECT file_id FROM matched_files)",
         provider=provider,
     )
+    return Taken(tuple(found.scalars()), many=True)
 
 
 _KEPT: Final = (
