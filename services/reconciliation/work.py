@@ -27,7 +27,7 @@ from reconciliation.fetching.rounds import keep_fetching
 from reconciliation.journal.rounds import keep_posted
 from reconciliation.ledger import consumers as ledger_consumers
 from reconciliation.matching import actions as matching
-from reconciliation.matching import consumers as matching_consumers
+from reconciliation.matching.rounds import keep_matching
 from reconciliation.settings import ReconciliationSettings
 from reconciliation.wiring import Wiring, wire
 
@@ -49,15 +49,13 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     )
     relay = Relay(settings.reconciliation_database_url, service="reconciliation", stream=relay_stream)
     relay.start()
-    consumers = (
-        Consumer("ledger", [topic_of("ticketing"), topic_of("payments")], ledger_consumers.handlers()),
-        Consumer("matching", [topic_of("reconciliation")], matching_consumers.handlers()),
-    )
+    consumers = (Consumer("ledger", [topic_of("ticketing"), topic_of("payments")], ledger_consumers.handlers()),)
     try:
         async with asyncio.TaskGroup() as group:
             for each in consumers:
                 runner = ConsumerRunner(each, database=wired.database, stream=wired.stream, clock=wired.clock)
                 group.create_task(runner.run(stop))
+            group.create_task(keep_matching(wired, stop))
             group.create_task(keep_closing(wired, stop))
             group.create_task(drops.watch(wired, stop))
             group.create_task(_every(EXAMINE_SECONDS, lambda: _examine(wired, stop), stop))

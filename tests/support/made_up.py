@@ -1,9 +1,8 @@
-"""Lets reconciliation live through a made-up world: our side by COPY, files by the API, events by the consumers."""
+"""Lets reconciliation live through a made-up world: our side by COPY, files by the API, then it is matched."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -16,10 +15,8 @@ import psycopg
 from console.bench.reconciling import agreements, banking, deciding, papers, settling, world
 from console.bench.reconciling import books as our_side
 from kernel.access import Role
-from kernel.contracts import Envelope
-from kernel.contracts.reconciliation import StatementIngested
 from reconciliation.discrepancies import actions as discrepancies
-from reconciliation.matching import consumers as matching
+from reconciliation.matching import rounds, store
 
 
 def connect(books) -> psycopg.Connection:
@@ -47,36 +44,15 @@ async def send(books, web, sent) -> list[dict]:
     return answers
 
 
-async def told(books) -> list[Envelope]:
-    """Return the events of statements in the outbox, as a consumer gets them."""
-    async with books.wiring.database.transaction("test") as tx:
-        rows = await tx.execute("SELECT * FROM outbox WHERE type = :type ORDER BY id", type=StatementIngested.TYPE)
-        return [
-            Envelope(
-                id=row.id,
-                type=row.type,
-                source="momiji/reconciliation",
-                subject=row.aggregateid,
-                aggregate_version=row.aggregate_version,
-                time=row.occurred_at,
-                correlation_id=row.correlation_id,
-                fact=StatementIngested.model_validate_json(json.dumps(row.payload)),
-            )
-            for row in rows
-        ]
+async def match(books) -> None:
+    """Match every file that waits, as the worker does: of several providers at once."""
+    while waiting := await _waiting(books):
+        await asyncio.gather(*(rounds.match_once(books.wiring, each) for each in rounds.next_of(waiting, ())))
 
 
-async def consume(books) -> None:
-    """Let every consumer of statements act on what is new, as the worker does: each once, in one transaction."""
-    handler = matching.handlers()[StatementIngested]
+async def _waiting(books) -> list[str]:
     async with books.wiring.database.transaction("test") as tx:
-        for event in await told(books):
-            new = await tx.execute(
-                "INSERT INTO inbox (consumer, event_id) VALUES ('matching', :id) ON CONFLICT DO NOTHING RETURNING 1",
-                id=event.id,
-            )
-            if new.first():
-                await handler(tx, event)
+        return await store.waiting(tx)
 
 
 def put_our_side(books, world, scratch) -> int:

@@ -62,24 +62,27 @@ class Deposit:
     id: UUID = field(default_factory=uuid4)
 
 
-async def put_file(tx, *, form="test", lines=1):
+async def put_file(tx, *, form="test", lines=1, provider=""):
     """Write the row of a file and return its id; the next run of matching sees it."""
     file_id = uuid4()
     await tx.execute(
         "INSERT INTO statement_files (id, sha256, format, file_name, bytes_count, way, received_at, received_by, "
-        "line_count, new_count, amount) VALUES (:id, :sha, :form, 'f', 1, 'api', :at, 'test', :lines, :lines, 0)",
+        "line_count, new_count, amount, provider) "
+        "VALUES (:id, :sha, :form, 'f', 1, 'api', :at, 'test', :lines, :lines, 0, :provider)",
         id=file_id,
         sha=(file_id.bytes * 2),
         form=form,
         at=AT,
         lines=lines,
+        provider=provider,
     )
     return file_id
 
 
 async def put_lines(tx, lines):
     """Write lines as one file; return their ids."""
-    file_id = await put_file(tx, lines=len(lines))
+    providers = {each.provider for each in lines}
+    file_id = await put_file(tx, lines=len(lines), provider=providers.pop() if len(providers) == 1 else "")
     rows = [
         {
             "id": each.id,

@@ -17,13 +17,18 @@ from reconciliation.provider_contracts import store as contracts
 WAITED_FOR_MAX: Final = timedelta(minutes=10)
 
 
-async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
-    """Match what is new and what is still open; a second run over the same finds nothing."""
-    await store.lock(tx)
-    taken = await store.take_new_files(tx, run_id)
+async def run(tx: Transaction, *, run_id: UUID, at: datetime, provider: str | None = None) -> Run:
+    """Match what is new and what is still open; a second run over the same finds nothing.
+
+    With a provider it is about that one's files and lines, and runs beside those of other providers. Should two of them
+    take the same claim, as where both tell of one payment, the later one fails and is to be run again. With '' it is
+    about the files of banks, and with None about all.
+    """
+    await store.lock(tx, provider or None)
+    taken = await store.take_new_files(tx, run_id, provider)
     terms = await contracts.terms(tx)
     await laid.sum_up(tx, taken)
-    days = await store.days_of_lines(tx)
+    days = await store.days_of_lines(tx, provider or None)
     await rules.match(tx, run_id, taken, days_late(terms, sorted({(each.provider, each.day) for each in days})))
     reached = await store.reach(tx)
     now: dict[str, date] = {}
@@ -41,12 +46,6 @@ async def run(tx: Transaction, *, run_id: UUID, at: datetime) -> Run:
     made = Run(run_id, at, lines, claims, differing, payouts=len(changed.made), deposits=deposited)
     await store.add_run(tx, made)
     return made
-
-
-async def is_matched(tx: Transaction, file_id: UUID) -> bool:
-    """Tell whether a run has matched a file; one that is under way is waited for."""
-    await store.lock(tx)
-    return await store.is_seen(tx, file_id)
 
 
 async def is_behind(tx: Transaction, *, at: datetime) -> bool:

@@ -38,10 +38,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The files that a run takes; `many`: so many lines are new or open that they are looked at as wholes."""
+    """The files that a run takes; `many`: so many lines are new or open that they are looked at as wholes.
+
+    `provider`: whose they are, and whose open lines are looked at again; None: whoever's.
+    """
 
     files: tuple[UUID, ...]
     many: bool
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

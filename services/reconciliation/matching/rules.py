@@ -11,7 +11,6 @@ from kernel.rows import Transaction
 from reconciliation.matching.laid import lay, planned
 from reconciliation.matching.model import IN_KINDS, OUT_KINDS, RULE_VERSION, Rule, Taken
 
-ROWS_UNSEEN_MAX: Final = 20_000  # More new rows than these make PostgreSQL's picture of a table wrong for its plans.
 _KINDS: Final = ", ".join(f"'{each}'" for each in (*IN_KINDS, *OUT_KINDS))
 _IN: Final = ", ".join(f"'{each}'" for each in IN_KINDS)
 _INSERT: Final = (
@@ -27,7 +26,7 @@ _LINES: Final = (
 # What no run has seen, which is in no match, and what is open.
 _LINES_TO_MATCH: Final = (
     f"{_LINES} AND l.file_id = ANY(CAST(:files AS uuid[])) UNION ALL {_LINES} "
-    "AND l.id IN (SELECT line_id FROM open_lines) "
+    "AND l.id IN (SELECT line_id FROM open_lines) AND (CAST(:provider AS text) IS NULL OR l.provider = :provider) "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
 )
 _DAYS: Final = (
@@ -128,9 +127,12 @@ async def match(tx: Transaction, run_id: UUID, taken: Taken, days_late: Sequence
     `days_late`: for each provider and day, so many days may lie between our booking and its.
     """
     await _pair(tx, taken, days_late)
-    made = await tx.execute(_ALIKE_ONCE, run_id=run_id)
-    if made.rowcount > ROWS_UNSEEN_MAX:
-        await tx.execute("ANALYZE match_legs")
+    async with planned(tx, many=taken.many):  # An ANALYZE of the matches would let the runs of others wait.
+        await _ask_rules(tx, run_id)
+
+
+async def _ask_rules(tx: Transaction, run_id: UUID) -> None:
+    await tx.execute(_ALIKE_ONCE, run_id=run_id)
     repeated = _in_order("same_payment_same_kind", "kind", "repeated_lines", "repeated_claims")
     await tx.execute(_taken(repeated, "repeated_lines", "repeated_claims"), run_id=run_id)
     await _leave(tx)
@@ -147,7 +149,10 @@ async def _pair(tx: Transaction, taken: Taken, days_late: Sequence[tuple[str, da
 
     Payments that have more than one row there are laid apart, as `repeated_lines` and `repeated_claims`.
     """
-    files = list(taken.files)
+    told = {
+        "files": list(taken.files),
+        "provider": taken.provider,
+    }
     days = {
         "providers": [each[0] for each in days_late],
         "days": [each[1] for each in days_late],
@@ -156,7 +161,7 @@ async def _pair(tx: Transaction, taken: Taken, days_late: Sequence[tuple[str, da
     if taken.many:
         lines = _LINES_TO_MATCH.format(late=_DAYS.format(name="late"))
         async with planned(tx, many=True):
-            await tx.execute(_PAIRED.format(lines=lines, claims=_ALL_CLAIMS), files=files, **days)
+            await tx.execute(_PAIRED.format(lines=lines, claims=_ALL_CLAIMS), **told, **days)
     else:
         await tx.execute(
             f"CREATE TEMPORARY TABLE provider_days ON COMMIT DROP AS SELECT * FROM {_DAYS.format(name='given')}", **days
@@ -164,7 +169,7 @@ async def _pair(tx: Transaction, taken: Taken, days_late: Sequence[tuple[str, da
         await tx.execute("ALTER TABLE provider_days ADD PRIMARY KEY (provider, day)")
         await tx.execute("ANALYZE provider_days")
         lines = _LINES_TO_MATCH.format(late="provider_days AS late")
-        await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {lines}", files=files)
+        await tx.execute(f"CREATE TEMPORARY TABLE candidates ON COMMIT DROP AS {lines}", **told)
         await tx.execute("ANALYZE candidates")  # Of a table that nobody looked at, any plan may be made.
         await tx.execute(_PAIRED.format(lines="SELECT * FROM candidates", claims=_CLAIMS.format(lines="candidates")))
     await lay(tx, "repeated", "SELECT attempt_id FROM paired GROUP BY attempt_id HAVING count(*) > 1")

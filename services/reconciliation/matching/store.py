@@ -38,22 +38,39 @@ def _told(carriers: Sequence[Carrier]) -> dict[str, Any]:
     }
 
 
-async def lock(tx: Transaction) -> None:
-    """Let no other run match at the same time, and give this one the time that a year of lines takes on a busy machine.
+async def lock(tx: Transaction, provider: str | None = None) -> None:
+    """Let no other run match at the same time, or (provider) none of this provider's and none of all.
 
-    Cut short, it would begin again and again and never end. And the room to join them in memory.
+    And give this one the time that a year of lines takes on a busy machine, as cut short it would begin again and again
+    and never end; and the room to join them in memory.
     """
     await tx.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS_MAX}s'")
     await tx.execute("SET LOCAL work_mem = '128MB'")
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('matching', 13))")
+    if provider is None:
+        await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('matching', 13))")
+        return
+    await tx.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('matching', 13))")
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('matching ' || :provider, 13))", provider=provider)
 
 
-async def take_new_files(tx: Transaction, run_id: UUID) -> Taken:
-    """Note every file that matching has not seen, and return them."""
+async def waiting(tx: Transaction) -> list[str]:
+    """Return whose files wait for matching, those that wait longest first; '' where they are no provider's."""
+    found = await tx.execute(
+        "SELECT provider FROM statement_files AS f "
+        "WHERE NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id) "
+        "GROUP BY provider ORDER BY min(received_at), provider"
+    )
+    return list(found.scalars())
+
+
+async def take_new_files(tx: Transaction, run_id: UUID, provider: str | None) -> Taken:
+    """Note every file that matching has not seen, or (provider) every one of a provider, and return them."""
     taken = await tx.execute(
         "INSERT INTO matched_files (file_id, run_id) SELECT f.id, :run_id FROM statement_files AS f "
-        "WHERE NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id) RETURNING file_id",
+        "WHERE NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id) "
+        "AND (CAST(:provider AS text) IS NULL OR f.provider = :provider) RETURNING file_id",
         run_id=run_id,
+        provider=provider,
     )
     files = tuple(taken.scalars())
     found = await tx.execute(
@@ -61,13 +78,7 @@ async def take_new_files(tx: Transaction, run_id: UUID) -> Taken:
         "+ (SELECT count(*) FROM open_lines)",
         files=list(files),
     )
-    return Taken(files, many=bool(found.scalar_one() >= LINES_OF_MOST_CLAIMS))
-
-
-async def is_seen(tx: Transaction, file_id: UUID) -> bool:
-    """Tell whether a run has matched a file."""
-    found = await tx.execute("SELECT EXISTS (SELECT FROM matched_files WHERE file_id = :id)", id=file_id)
-    return bool(found.scalar_one())
+    return Taken(files, many=bool(found.scalar_one() >= LINES_OF_MOST_CLAIMS), provider=provider or None)
 
 
 async def has_unseen_files(tx: Transaction, *, since: datetime) -> bool:
@@ -80,13 +91,18 @@ async def has_unseen_files(tx: Transaction, *, since: datetime) -> bool:
     return bool(found.scalar_one())
 
 
-async def days_of_lines(tx: Transaction) -> list[LineDay]:
-    """Return of which provider, day and brand there are lines: those summed up, and older ones that are still open."""
+async def days_of_lines(tx: Transaction, provider: str | None = None) -> list[LineDay]:
+    """Return of which provider, day and brand there are lines: those summed up, and older ones that are still open.
+
+    Of the older ones those of a provider, or (None) of all.
+    """
     rows = await tx.execute(
         "SELECT provider, occurred_on, brand, true AS new, bool_or(kind <> 'payout') AS moves FROM alike_lines "
         "GROUP BY 1, 2, 3 "
         "UNION ALL SELECT DISTINCT l.provider, l.occurred_on, l.brand, false, true FROM settlement_lines AS l "
-        "WHERE l.id IN (SELECT line_id FROM open_lines)"
+        "WHERE l.id IN (SELECT line_id FROM open_lines) "
+        "AND (CAST(:provider AS text) IS NULL OR l.provider = :provider)",
+        provider=provider,
     )
     return [LineDay(row.provider, row.occurred_on, row.brand, row.new, row.moves) for row in rows]
 

@@ -112,6 +112,7 @@ async def take(
                 line_count=read.lines,
                 new_count=new_count,
                 amount=amount,
+                provider=chosen.columns.provider if isinstance(chosen, SettlementFormat) else "",
             )
             if followed:
                 followed.progress.keeps()

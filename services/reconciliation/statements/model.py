@@ -113,7 +113,10 @@ Format = BankFormat | SettlementFormat
 
 @dataclass(frozen=True, slots=True)
 class StatementFile:
-    """A file that was taken. Counts are of lines; `new`: those that no earlier file had; `amount` is theirs."""
+    """A file that was taken. Counts are of lines; `new`: those that no earlier file had; `amount` is theirs.
+
+    `provider`: whose lines they are; '' of a bank's file.
+    """
 
     id: UUID
     sha256: str
@@ -127,6 +130,7 @@ class StatementFile:
     line_count: int
     new_count: int
     amount: Yen
+    provider: str = ""
 
 
 class BrokenField(Invalid):

@@ -46,6 +46,7 @@ def _file(row: Any) -> StatementFile:
         line_count=row.line_count,
         new_count=row.new_count,
         amount=Yen(row.amount),
+        provider=row.provider,
     )
 
 
@@ -83,8 +84,8 @@ async def add(tx: Transaction, file: StatementFile) -> None:
     first, last = file.days or (None, None)
     await tx.execute(
         "INSERT INTO statement_files (id, sha256, format, file_name, bytes_count, way, received_at, received_by, "
-        "first_day, last_day, line_count, new_count, amount) VALUES (:id, :sha256, :format, :file_name, :bytes_count, "
-        ":way, :at, :by, :first, :last, :line_count, :new_count, :amount)",
+        "first_day, last_day, line_count, new_count, amount, provider) VALUES (:id, :sha256, :format, :file_name, "
+        ":bytes_count, :way, :at, :by, :first, :last, :line_count, :new_count, :amount, :provider)",
         id=file.id,
         sha256=bytes.fromhex(file.sha256),
         format=file.format,
@@ -98,6 +99,7 @@ async def add(tx: Transaction, file: StatementFile) -> None:
         line_count=file.line_count,
         new_count=file.new_count,
         amount=file.amount.amount,
+        provider=file.provider,
     )
 
 

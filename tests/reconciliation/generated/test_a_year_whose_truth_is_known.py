@@ -8,7 +8,7 @@ import pytest
 from console.bench.reconciling.judge import judge
 from console.bench.reconciling.plan import Plan
 from kernel.stream.protocol import topic_of
-from reconciliation.matching import actions
+from reconciliation.matching import actions, rounds
 from support import made_up
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ async def lived(books, web, folder, plan):
     made_up.put_our_side(books, made, folder)
     await made_up.agree(books, web)
     await made_up.send(books, web, sent)
-    await made_up.consume(books)
+    await made_up.match(books)
     return made
 
 
@@ -71,10 +71,10 @@ async def test_the_same_again_changes_nothing(books, web, tmp_path):
     made_up.put_our_side(books, made, tmp_path)
     await made_up.agree(books, web)
     await made_up.send(books, web, sent)
-    await made_up.consume(books)
+    await made_up.match(books)
     once = made_up.digest(books)
     again = await made_up.send(books, web, sent)
-    await made_up.consume(books)
+    await made_up.match(books)
     async with books.wiring.database.transaction("test") as tx:
         await actions.run(tx, run_id=uuid4(), at=AT)
     assert {each["status"] for each in again} == {200}
@@ -87,7 +87,7 @@ async def test_the_same_files_in_another_order_and_one_by_one_are_the_same_books
     await made_up.agree(books, web)
     for each in reversed(sent):
         await made_up.send(books, web, [each])
-        await made_up.consume(books)
+        await made_up.match(books)
     verdict = judged(books, made, tmp_path)
     assert verdict.perfect, f"\n{verdict}"
 
@@ -107,13 +107,12 @@ async def test_a_worker_killed_in_the_middle_of_its_transaction_loses_nothing_an
             holding.execute("BEGIN; LOCK TABLE payouts IN EXCLUSIVE MODE")  # It stops there with its matches made.
             worker.start()
             await made_up.send(books, web, sent)
-            await worker.until(database, waiting, 1)
+            await worker.until(database, waiting, rounds.AT_ONCE_MAX)
             worker.kill()
             holding.execute("ROLLBACK")
             assert database.execute("SELECT count(*) FROM match_legs").fetchone() == (0,)
             worker.start()
-            done = "SELECT count(*) FROM inbox WHERE consumer = 'matching'"
-            await worker.until(database, done, len(sent))
+            await worker.until(database, "SELECT count(*) FROM matched_files", len(sent))
         finally:
             worker.stop()
     verdict = judged(books, made, tmp_path)

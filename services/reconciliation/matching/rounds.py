@@ -1,0 +1,106 @@
+"""Matching as soon as files are here: those of one provider at a time, those of several providers at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from kernel.clock import new_id
+from reconciliation.matching import actions, store
+from reconciliation.wiring import Wiring
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 0.2
+AT_ONCE_MAX: Final = 2  # What one run does keeps one core of the database busy.
+REST_SECONDS_MIN: Final = 2.0  # after a run that failed; each time twice as long
+REST_SECONDS_MAX: Final = 300.0
+
+
+@dataclass(slots=True)
+class Rest:
+    """Whose files rest after a run that failed: until when, and how long that was, in seconds of one clock."""
+
+    until: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def begins(self, provider: str, now: float) -> None:
+        """Let a provider's files rest, each time twice as long."""
+        rest = min(2 * self.seconds.get(provider, REST_SECONDS_MIN / 2), REST_SECONDS_MAX)
+        self.seconds[provider], self.until[provider] = rest, now + rest
+
+    def ends(self, provider: str) -> None:
+        """Forget that a provider's files ever rested."""
+        self.seconds.pop(provider, None)
+        self.until.pop(provider, None)
+
+    def over(self, waiting: Iterable[str], now: float) -> list[str]:
+        """Return whose files do not rest."""
+        return [each for each in waiting if self.until.get(each, now) <= now]
+
+
+def next_of(waiting: Sequence[str], running: Collection[str]) -> list[str]:
+    """Return whose files are taken now, of those that wait; a bank's ('') when nothing else is to do, and alone."""
+    if "" in running:
+        return []
+    theirs = [each for each in waiting if each and each not in running]
+    if not theirs and not running:
+        return [each for each in waiting if not each]
+    return theirs[: AT_ONCE_MAX - len(running)]
+
+
+async def keep_matching(wired: Wiring, stop: asyncio.Event) -> None:
+    """Match what comes until stop is set; what fails rests and is tried again, and keeps no other provider waiting."""
+    running: dict[str, asyncio.Task[bool]] = {}
+    rest = Rest()
+    try:
+        while not stop.is_set():
+            now = time.monotonic()
+            for provider in [provider for provider, each in running.items() if each.done()]:
+                if running.pop(provider).result():
+                    rest.ends(provider)
+                else:
+                    rest.begins(provider, now)
+            for provider in next_of(rest.over(await _waiting(wired), now), running.keys()):
+                running[provider] = asyncio.create_task(_match(wired, provider))
+            try:
+                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+            except TimeoutError:
+                continue
+    finally:
+        for each in running.values():
+            each.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+async def _waiting(wired: Wiring) -> list[str]:
+    try:
+        async with wired.database.at_once("matching") as tx:
+            return await store.waiting(tx)
+    except SQLAlchemyError as problem:
+        log.warning("matching waits", extra={"problem": str(problem)[:300]})
+        return []
+
+
+async def _match(wired: Wiring, provider: str) -> bool:
+    try:
+        await match_once(wired, provider)
+    except SQLAlchemyError as problem:
+        log.warning("files are matched again", extra={"provider": provider, "problem": str(problem)[:300]})
+    except Exception:
+        log.exception("files are matched again after an unexpected fault", extra={"provider": provider})
+    else:
+        return True
+    return False
+
+
+async def match_once(wired: Wiring, provider: str) -> None:
+    """Match the files of a provider that wait, or ('') of banks, in one transaction."""
+    async with wired.database.transaction("matching") as tx:
+        await actions.run(tx, run_id=new_id(), at=wired.clock.now(), provider=provider)
