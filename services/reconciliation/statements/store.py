@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+import zstandard
 from sqlalchemy.exc import IntegrityError
 
 from kernel.money import Yen
@@ -104,12 +105,20 @@ async def add(tx: Transaction, file: StatementFile) -> None:
 
 
 def packed(source: Path, target: Path) -> list[int]:
-    """Write a file's bytes deflated, piece after piece; return how long each piece has become."""
+    """Write a file's bytes compressed, piece after piece; return how long each piece has become."""
     sizes: list[int] = []
+    compressor = zstandard.ZstdCompressor(level=1)
     with source.open("rb") as opened, target.open("wb") as sink:
         while piece := opened.read(PIECE_BYTES):
-            sizes.append(sink.write(zlib.compress(piece, 1)))
+            sizes.append(sink.write(compressor.compress(piece)))
     return sizes
+
+
+def _unpacked(piece: bytes) -> bytes:
+    """Return a piece as it came; what came before 2026-11-27 is deflated."""
+    if piece.startswith(zstandard.FRAME_HEADER):
+        return zstandard.ZstdDecompressor().decompress(piece, max_output_size=PIECE_BYTES)
+    return zlib.decompress(piece)
 
 
 async def add_pieces(tx: Transaction, file_id: UUID, source: Path, sizes: Sequence[int]) -> None:
@@ -129,7 +138,7 @@ async def pieces(tx: Transaction, file_id: UUID) -> AsyncIterator[bytes]:
     async for row in tx.session.stream(
         "SELECT body FROM statement_pieces WHERE file_id = :id ORDER BY number", {"id": file_id}
     ):
-        yield zlib.decompress(row.body)
+        yield _unpacked(bytes(row.body))
 
 
 def _refused(row: Any) -> RefusedFile:

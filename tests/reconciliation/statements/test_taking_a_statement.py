@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import zlib
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from kernel.money import Yen
 from reconciliation import statements
 from reconciliation.statements import zengin_statement as zengin
 from reconciliation.statements.bank_days import bank_day_before, bank_days_from, is_bank_day
+from support import settling
 
 FOLDER = Path(statements.__path__[0])
 STRIPE = (FOLDER / "stripe_payouts" / "example" / "one_payout.csv").read_bytes()
@@ -53,6 +55,18 @@ async def test_a_file_is_taken_with_its_lines_its_bytes_and_an_event(books, send
     assert "%E5%85%A5%E9%87%91.csv" in back.headers["content-disposition"]
     [listed] = (await web.get("/v1/statements", headers=books.token(Role.AUDITOR))).json()["items"]
     assert listed == said
+
+
+async def test_a_file_that_an_older_version_kept_comes_back_as_it_came(books, web):
+    async with books.wiring.database.transaction("test") as tx:
+        file_id = await settling.put_file(tx)
+        await tx.execute(
+            "INSERT INTO statement_pieces (file_id, number, body) VALUES (:id, 0, :body)",
+            id=file_id,
+            body=zlib.compress(b"x", 1),
+        )
+    back = await web.get(f"/v1/statements/{file_id}/file", headers=books.token(Role.AUDITOR))
+    assert back.content == b"x"
 
 
 async def test_the_same_file_twice_is_one_statement(send, rows):
