@@ -56,6 +56,11 @@ async def is_behind(tx: Transaction, *, at: datetime) -> bool:
     return await store.has_unseen_files(tx, since=at - WAITED_FOR_MAX)
 
 
+async def overdue_files(tx: Transaction, *, at: datetime) -> int:
+    """Return how many files should be matched by now and are not: their runs fail, or nobody works."""
+    return await store.unseen_files(tx, until=at - WAITED_FOR_MAX)
+
+
 async def contract_changed(tx: Transaction, provider: str, *, at: datetime) -> None:
     """Make anew what follows from the contract with a provider: its payouts, what is missed there, and deposits."""
     await store.lock(tx)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from prometheus_client import Counter
 from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.clock import new_id
@@ -16,6 +17,7 @@ from reconciliation.matching import actions, store
 from reconciliation.wiring import Wiring
 
 log = logging.getLogger(__name__)
+RUNS = Counter("momiji_matching_runs_total", "Runs of matching over new files", ["outcome"])
 
 LOOK_SECONDS: Final = 0.2
 AT_ONCE_MAX: Final = 2  # What one run does keeps one core of the database busy.
@@ -96,7 +98,9 @@ async def _match(wired: Wiring, provider: str) -> bool:
     except Exception:
         log.exception("files are matched again after an unexpected fault", extra={"provider": provider})
     else:
+        RUNS.labels("matched").inc()
         return True
+    RUNS.labels("failed").inc()
     return False
 
 

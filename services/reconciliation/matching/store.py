@@ -91,6 +91,16 @@ async def has_unseen_files(tx: Transaction, *, since: datetime) -> bool:
     return bool(found.scalar_one())
 
 
+async def unseen_files(tx: Transaction, *, until: datetime) -> int:
+    """Return how many files that were received until a moment wait for matching."""
+    found = await tx.execute(
+        "SELECT count(*) FROM statement_files AS f WHERE received_at < :until "
+        "AND NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id)",
+        until=until,
+    )
+    return int(found.scalar_one())
+
+
 async def days_of_lines(tx: Transaction, provider: str | None = None) -> list[LineDay]:
     """Return of which provider, day and brand there are lines: those summed up, and older ones that are still open.
 

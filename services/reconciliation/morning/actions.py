@@ -14,6 +14,7 @@ from reconciliation.closing.gathering import books_begin
 from reconciliation.days import actions as days
 from reconciliation.discrepancies import listing
 from reconciliation.discrepancies.listing import Wish
+from reconciliation.matching import actions as matching
 from reconciliation.morning import store
 from reconciliation.morning.model import (
     CHART_DAYS,
@@ -38,7 +39,7 @@ async def overview(
     return Overview(
         yesterday=seen[0],
         kinds=await _kinds(tx, facilities, today),
-        books=await _books(tx, today, by) if facilities is None else None,
+        books=await _books(tx, today, by, at) if facilities is None else None,
         takings=tuple(await store.takings(tx, facilities, first=today - timedelta(days=CHART_DAYS - 1), last=today)),
         shares=await _shares(tx, months) if facilities is None else (),
         fees=await _fees(tx, months) if facilities is None else (),
@@ -53,7 +54,7 @@ async def _kinds(tx: Transaction, facilities: Sequence[str] | None, today: date)
     return most_first([KindCount(kind, items, Yen(size)) for kind, (items, size) in sums.items()])
 
 
-async def _books(tx: Transaction, today: date, by: str) -> Books:
+async def _books(tx: Transaction, today: date, by: str, at: datetime) -> Books:
     begins = await books_begin(tx)
     yesterday = today - timedelta(days=1)
     number, first = await store.open_days(tx, begins, yesterday) if begins else (0, None)
@@ -65,6 +66,7 @@ async def _books(tx: Transaction, today: date, by: str) -> Books:
         late_amount=late_amount,
         providers=tuple(await store.provider_reaches(tx)),
         accounts=tuple(await store.account_reaches(tx)),
+        unmatched=await matching.overdue_files(tx, at=at),
         open_days=number,
         first_open_day=first,
         suggestions=await store.suggestions(tx),

@@ -48,7 +48,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What only those see who see all facilities. `late`: payouts that were due and have not come."""
+    """What only those see who see all facilities. `late`: payouts that were due and have not come.
+
+    `unmatched`: files that came and should be matched by now, and are not.
+    """
 
     due: tuple[DueToday, ...]
     came: Yen
@@ -56,6 +59,7 @@ class Books:
     late_amount: Yen
     providers: tuple[Reach, ...]
     accounts: tuple[Reach, ...]
+    unmatched: int
     open_days: int
     first_open_day: date | None
     suggestions: int

@@ -15,6 +15,7 @@ from reconciliation.days.figures import Totals
 from reconciliation.discrepancies import actions as discrepancies
 from reconciliation.morning import actions
 from reconciliation.morning.model import CHART_DAYS, Reach
+from support import settling
 from support.ledger_data import month
 
 TODAY = date(2026, 11, 25)
@@ -105,6 +106,16 @@ async def test_money_due_today_stands_apart_from_what_came_and_what_is_late(book
 )
 def test_a_statement_is_missing_when_it_ends_days_ago(until, missing):
     assert Reach("paypay", until).missing_on(TODAY) is missing
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(9, 0), (11, 1)])
+async def test_a_file_that_is_not_matched_is_told_when_it_should_be(books, web, minutes, said):
+    async with books.wiring.database.transaction("test") as tx:
+        await settling.put_file(tx)
+    books.clock.at = settling.AT + timedelta(minutes=minutes)
+    assert (await told(books)).books.unmatched == said
+    page = await web.get("/?lang=en", headers=books.token(Role.ACCOUNTING))
+    assert page.text.count("one file is not matched yet") == said
 
 
 async def test_days_that_nobody_closed_are_counted_from_the_beginning_of_the_books(books):
