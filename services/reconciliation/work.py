@@ -49,12 +49,11 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     )
     relay = Relay(settings.reconciliation_database_url, service="reconciliation", stream=relay_stream)
     relay.start()
-    consumers = (Consumer("ledger", [topic_of("ticketing"), topic_of("payments")], ledger_consumers.handlers()),)
+    ledger = Consumer("ledger", [topic_of("ticketing"), topic_of("payments")], ledger_consumers.handlers())
     try:
         async with asyncio.TaskGroup() as group:
-            for each in consumers:
-                runner = ConsumerRunner(each, database=wired.database, stream=wired.stream, clock=wired.clock)
-                group.create_task(runner.run(stop))
+            runner = ConsumerRunner(ledger, database=wired.database, stream=wired.stream, clock=wired.clock)
+            group.create_task(runner.run(stop))
             group.create_task(keep_matching(wired, stop))
             group.create_task(keep_closing(wired, stop))
             group.create_task(drops.watch(wired, stop))

@@ -46,11 +46,12 @@ async def send(books, web, sent) -> list[dict]:
 
 async def match(books) -> None:
     """Match every file that waits, as the worker does: of several providers at once."""
-    while waiting := await _waiting(books):
-        await asyncio.gather(*(rounds.match_once(books.wiring, each) for each in rounds.next_of(waiting, ())))
+    while waited := await waiting(books):
+        await asyncio.gather(*(rounds.match_once(books.wiring, each) for each in rounds.next_of(waited, ())))
 
 
-async def _waiting(books) -> list[str]:
+async def waiting(books) -> list[str]:
+    """Return whose files wait for matching."""
     async with books.wiring.database.transaction("test") as tx:
         return await store.waiting(tx)
 

@@ -34,13 +34,15 @@ from reconciliation.provider_contracts.model import STAND_IN, Terms
 from reconciliation.statements.bank_days import bank_days_from
 
 
-async def run(tx: Transaction, run_id: UUID, changed: Changed, terms: Mapping[str, Terms], *, at: datetime) -> int:
-    """Match what the rules accept and suggest the rest; return how many bank lines are newly matched.
-
-    Matches whose payouts changed fall first.
-    """
+async def let_changed_fall(tx: Transaction, run_id: UUID, changed: Changed, *, at: datetime) -> None:
+    """Let matches fall whose payouts changed; nobody else matches deposits until the transaction ends."""
     await store.lock(tx)
     await _let_changed_fall(tx, run_id, changed, at)
+
+
+async def run(tx: Transaction, run_id: UUID, terms: Mapping[str, Terms], *, at: datetime) -> int:
+    """Match what the rules accept and suggest the rest; return how many bank lines are newly matched."""
+    await store.lock(tx)
     reached = await store.reach_of_accounts(tx)
     await store.set_reach(tx, _reach(reached, terms))
     dues = await store.dues(tx, terms)

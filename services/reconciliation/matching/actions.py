@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kernel.rows import Transaction
 from reconciliation.deposits import actions as deposits
-from reconciliation.matching import laid, rules, store
+from reconciliation.matching import pairing, scratch, store
 from reconciliation.matching.coverage import carriers, days_late
 from reconciliation.matching.model import Leg, Run, UnknownMatch, require_reason
 from reconciliation.payouts import actions as payouts
@@ -21,31 +21,38 @@ async def run(tx: Transaction, *, run_id: UUID, at: datetime, provider: str | No
     """Match what is new and what is still open; a second run over the same finds nothing.
 
     With a provider it is about that one's files and lines, and runs beside those of other providers. Should two of them
-    take the same claim, as where both tell of one payment, the later one fails and is to be run again. With '' it is
-    about the files of banks, and with None about all.
+    take the same claim, as where both tell of one payment, the later one fails and is to be run again. With BANKS it is
+    about their files, and with None about all. While other new files wait, deposits are left to the run that takes
+    them: who is matched first shall not decide what is the only payout that a transfer can be.
     """
     await store.lock(tx, provider or None)
     taken = await store.take_new_files(tx, run_id, provider)
     terms = await contracts.terms(tx)
-    await laid.sum_up(tx, taken)
-    days = await store.days_of_lines(tx, provider or None)
-    await rules.match(tx, run_id, taken, days_late(terms, sorted({(each.provider, each.day) for each in days})))
+    await scratch.sum_up(tx, taken)
+    days = await store.days_of_lines(tx, taken.provider)
+    await pairing.match(tx, run_id, taken, days_late(terms, sorted({(each.provider, each.day) for each in days})))
     reached = await store.reach(tx)
     now: dict[str, date] = {}
     for each in days:
         if each.new and each.moves:
             now[each.provider] = max(each.day, now.get(each.provider, reached.get(each.provider, each.day)))
-    await rules.note_open_lines(tx, taken)
+    await store.note_open_lines(tx, taken)
     await store.note_open_claims(tx, carriers(terms.values(), reached, now), many=taken.many)
-    await store.forget_what_is_matched(tx)
+    await store.forget_what_is_matched(tx, taken.provider)
     await store.set_reach(tx, now)
     changed = await payouts.refresh(tx, run_id, taken, [each for each in days if each.new], terms)
-    await laid.forget_what_was_laid_down(tx)
-    deposited = await deposits.run(tx, run_id, changed, terms, at=at)
+    await scratch.forget_what_was_laid_down(tx)
+    await deposits.let_changed_fall(tx, run_id, changed, at=at)
+    deposited = 0 if await is_behind(tx, at=at) else await deposits.run(tx, run_id, terms, at=at)
     lines, claims, differing = await store.counts(tx, run_id)
     made = Run(run_id, at, lines, claims, differing, payouts=len(changed.made), deposits=deposited)
     await store.add_run(tx, made)
     return made
+
+
+async def settle(tx: Transaction, *, run_id: UUID, at: datetime) -> int:
+    """Match deposits that runs left to one that fails, once nobody waits for it any longer; return how many."""
+    return 0 if await is_behind(tx, at=at) else await deposits.run(tx, run_id, await contracts.terms(tx), at=at)
 
 
 async def is_behind(tx: Transaction, *, at: datetime) -> bool:

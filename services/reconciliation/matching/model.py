@@ -13,6 +13,7 @@ from kernel.refusals import Invalid, NotFound
 
 Rule = Literal["same_payment_same_kind", "same_payment_other_kind", "same_payment_in_sum", "same_payment_other_amount"]
 RULE_VERSION: Final = 1
+BANKS: Final = ""  # Whose files are no provider's.
 REASON_LENGTH_MAX: Final = 1000
 
 # Which way money moved between payer and provider. A line of another kind moves none: a fee, a transfer to our bank.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import takewhile
 from typing import Final
 
 from prometheus_client import Counter
@@ -14,12 +17,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.clock import new_id
 from reconciliation.matching import actions, store
+from reconciliation.matching.model import BANKS
 from reconciliation.wiring import Wiring
 
 log = logging.getLogger(__name__)
 RUNS = Counter("momiji_matching_runs_total", "Runs of matching over new files", ["outcome"])
 
 LOOK_SECONDS: Final = 0.2
+LOOK_AT_ALL_SECONDS: Final = 30.0
+RECENT: Final = timedelta(days=1)  # Files of before are looked for more seldom.
 AT_ONCE_MAX: Final = 2  # What one run does keeps one core of the database busy.
 REST_SECONDS_MIN: Final = 2.0  # after a run that failed; each time twice as long
 REST_SECONDS_MAX: Final = 300.0
@@ -48,29 +54,31 @@ class Rest:
 
 
 def next_of(waiting: Sequence[str], running: Collection[str]) -> list[str]:
-    """Return whose files are taken now, of those that wait; a bank's ('') when nothing else is to do, and alone."""
-    if "" in running:
+    """Return whose files are taken now, of those that wait, the longest first; those of BANKS alone."""
+    if BANKS in running:
         return []
-    theirs = [each for each in waiting if each and each not in running]
-    if not theirs and not running:
-        return [each for each in waiting if not each]
+    theirs = [each for each in takewhile(lambda each: each != BANKS, waiting) if each not in running]
+    if not theirs and not running and BANKS in waiting:
+        return [BANKS]
     return theirs[: AT_ONCE_MAX - len(running)]
 
 
 async def keep_matching(wired: Wiring, stop: asyncio.Event) -> None:
     """Match what comes until stop is set; what fails rests and is tried again, and keeps no other provider waiting."""
     running: dict[str, asyncio.Task[bool]] = {}
-    rest = Rest()
+    rest, all_looked_at = Rest(), -math.inf
     try:
         while not stop.is_set():
             now = time.monotonic()
+            everything = now - all_looked_at >= LOOK_AT_ALL_SECONDS
+            all_looked_at = now if everything else all_looked_at
             for provider in [provider for provider, each in running.items() if each.done()]:
                 if running.pop(provider).result():
                     rest.ends(provider)
                 else:
                     rest.begins(provider, now)
-            for provider in next_of(rest.over(await _waiting(wired), now), running.keys()):
-                running[provider] = asyncio.create_task(_match(wired, provider))
+            for provider in next_of(rest.over(await _waiting(wired, everything=everything), now), running.keys()):
+                running[provider] = asyncio.create_task(_tried(wired, provider))
             try:
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
             except TimeoutError:
@@ -81,30 +89,47 @@ async def keep_matching(wired: Wiring, stop: asyncio.Event) -> None:
         await asyncio.gather(*running.values(), return_exceptions=True)
 
 
-async def _waiting(wired: Wiring) -> list[str]:
+async def _waiting(wired: Wiring, *, everything: bool) -> list[str]:
+    since = None if everything else wired.clock.now() - RECENT
     try:
         async with wired.database.at_once("matching") as tx:
-            return await store.waiting(tx)
+            return await store.waiting(tx, since=since)
     except SQLAlchemyError as problem:
         log.warning("matching waits", extra={"problem": str(problem)[:300]})
-        return []
+    except Exception:
+        log.exception("matching waits after an unexpected fault")
+    return []
 
 
-async def _match(wired: Wiring, provider: str) -> bool:
+async def _tried(wired: Wiring, provider: str) -> bool:
+    """Match the files of a provider; return False for a fault, which is said in the log."""
     try:
-        await match_once(wired, provider)
+        done = await match_once(wired, provider)
     except SQLAlchemyError as problem:
         log.warning("files are matched again", extra={"provider": provider, "problem": str(problem)[:300]})
     except Exception:
         log.exception("files are matched again after an unexpected fault", extra={"provider": provider})
     else:
-        RUNS.labels("matched").inc()
+        RUNS.labels("matched" if done else "busy").inc()
         return True
     RUNS.labels("failed").inc()
+    await _settled(wired)
     return False
 
 
-async def match_once(wired: Wiring, provider: str) -> None:
-    """Match the files of a provider that wait, or ('') of banks, in one transaction."""
+async def _settled(wired: Wiring) -> None:
+    """Let no deposit wait for a run that fails; a fault of this is tried again after the next one."""
+    try:
+        async with wired.database.transaction("matching") as tx:
+            await actions.settle(tx, run_id=new_id(), at=wired.clock.now())
+    except Exception:
+        log.exception("deposits wait for files that cannot be matched")
+
+
+async def match_once(wired: Wiring, provider: str) -> bool:
+    """Match the files of a provider that wait, or of BANKS, in one transaction; return False if another worker does."""
     async with wired.database.transaction("matching") as tx:
+        if not await store.try_lock(tx, provider or None):
+            return False
         await actions.run(tx, run_id=new_id(), at=wired.clock.now(), provider=provider)
+    return True

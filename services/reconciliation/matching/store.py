@@ -9,11 +9,24 @@ from uuid import UUID
 
 from kernel.money import Yen
 from kernel.rows import Transaction
-from reconciliation.matching.laid import lay, planned
-from reconciliation.matching.model import Carrier, Leg, LineDay, OpenItem, Run, Taken
+from reconciliation.matching.model import IN_KINDS, OUT_KINDS, Carrier, Leg, LineDay, OpenItem, Run, Taken
+from reconciliation.matching.scratch import lay, planned
 
 STATEMENT_SECONDS_MAX: Final = 900
+_ALL: Final = "hashtextextended('matching', 13)"
+_ONE: Final = "hashtextextended('matching ' || :provider, 13)"
 LINES_OF_MOST_CLAIMS: Final = 100_000  # From so many lines on it is cheaper to join all claims than to pick theirs.
+IN: Final = ", ".join(f"'{each}'" for each in IN_KINDS)
+KINDS: Final = ", ".join(f"'{each}'" for each in (*IN_KINDS, *OUT_KINDS))
+_UNSEEN: Final = "NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id)"
+OPEN_LINES: Final = "SELECT line_id FROM open_lines WHERE CAST(:provider AS text) IS NULL OR provider = :provider"
+# What no rule took, and what does not name a payment of ours at all.
+_OPENED: Final = (
+    "INSERT INTO open_lines (line_id, provider) SELECT l.id, l.provider FROM settlement_lines AS l "
+    "WHERE l.id IN (SELECT id FROM left_lines) UNION ALL SELECT l.id, l.provider FROM settlement_lines AS l "
+    f"WHERE l.kind IN ({KINDS}) AND l.attempt_id IS NULL AND l.file_id = ANY(CAST(:files AS uuid[])) "
+    "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands) ON CONFLICT DO NOTHING"
+)
 _CARRIERS: Final = (
     "unnest(CAST(:methods AS text[]), CAST(:facilities AS text[]), CAST(:providers AS text[]), "
     "CAST(:firsts AS date[]), CAST(:lasts AS date[]), CAST(:late AS integer[])) "
@@ -47,45 +60,66 @@ async def lock(tx: Transaction, provider: str | None = None) -> None:
     await tx.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS_MAX}s'")
     await tx.execute("SET LOCAL work_mem = '128MB'")
     if provider is None:
-        await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('matching', 13))")
+        await tx.execute(f"SELECT pg_advisory_xact_lock({_ALL})")
         return
-    await tx.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended('matching', 13))")
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('matching ' || :provider, 13))", provider=provider)
+    await tx.execute(f"SELECT pg_advisory_xact_lock_shared({_ALL})")
+    await tx.execute(f"SELECT pg_advisory_xact_lock({_ONE})", provider=provider)
 
 
-async def waiting(tx: Transaction) -> list[str]:
-    """Return whose files wait for matching, those that wait longest first; '' where they are no provider's."""
+async def try_lock(tx: Transaction, provider: str | None) -> bool:
+    """Lock as `lock` does, if nobody else has it; return whether.
+
+    Then others, such as the end of another provider's run, are waited for as long as a run may take.
+    """
+    if provider is None:
+        tried = await tx.execute(f"SELECT pg_try_advisory_xact_lock({_ALL})")
+    else:
+        tried = await tx.execute(
+            f"SELECT pg_try_advisory_xact_lock_shared({_ALL}) AND pg_try_advisory_xact_lock({_ONE})", provider=provider
+        )
+    free = bool(tried.scalar_one())
+    if free:
+        await tx.execute(f"SET LOCAL lock_timeout = '{STATEMENT_SECONDS_MAX}s'")
+    return free
+
+
+async def waiting(tx: Transaction, *, since: datetime | None = None) -> list[str]:
+    """Return whose files wait for matching, those that wait longest first; BANKS where they are no provider's.
+
+    Of those that were received since a moment, or (None) of all.
+    """
     found = await tx.execute(
-        "SELECT provider FROM statement_files AS f "
-        "WHERE NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id) "
-        "GROUP BY provider ORDER BY min(received_at), provider"
+        f"SELECT provider FROM statement_files AS f WHERE {_UNSEEN} "
+        "AND received_at >= coalesce(CAST(:since AS timestamptz), '-infinity') "
+        "GROUP BY provider ORDER BY min(received_at), provider",
+        since=since,
     )
     return list(found.scalars())
 
 
 async def take_new_files(tx: Transaction, run_id: UUID, provider: str | None) -> Taken:
-    """Note every file that matching has not seen, or (provider) every one of a provider, and return them."""
+    """Note every file that matching has not seen, or every one of a provider or of BANKS, and return them."""
     taken = await tx.execute(
         "INSERT INTO matched_files (file_id, run_id) SELECT f.id, :run_id FROM statement_files AS f "
-        "WHERE NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id) "
-        "AND (CAST(:provider AS text) IS NULL OR f.provider = :provider) RETURNING file_id",
+        f"WHERE {_UNSEEN} AND (CAST(:provider AS text) IS NULL OR f.provider = :provider) RETURNING file_id",
         run_id=run_id,
         provider=provider,
     )
     files = tuple(taken.scalars())
+    whose = provider or None
     found = await tx.execute(
         "SELECT (SELECT coalesce(sum(new_count), 0) FROM statement_files WHERE id = ANY(CAST(:files AS uuid[]))) "
-        "+ (SELECT count(*) FROM open_lines)",
+        f"+ (SELECT count(*) FROM ({OPEN_LINES}) AS open)",
         files=list(files),
+        provider=whose,
     )
-    return Taken(files, many=bool(found.scalar_one() >= LINES_OF_MOST_CLAIMS), provider=provider or None)
+    return Taken(files, many=bool(found.scalar_one() >= LINES_OF_MOST_CLAIMS), provider=whose)
 
 
 async def has_unseen_files(tx: Transaction, *, since: datetime) -> bool:
     """Tell whether files that were received since a moment wait for matching."""
     found = await tx.execute(
-        "SELECT EXISTS (SELECT FROM statement_files AS f WHERE received_at >= :since "
-        "AND NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id))",
+        f"SELECT EXISTS (SELECT FROM statement_files AS f WHERE received_at >= :since AND {_UNSEEN})",
         since=since,
     )
     return bool(found.scalar_one())
@@ -94,8 +128,7 @@ async def has_unseen_files(tx: Transaction, *, since: datetime) -> bool:
 async def unseen_files(tx: Transaction, *, until: datetime) -> int:
     """Return how many files that were received until a moment wait for matching."""
     found = await tx.execute(
-        "SELECT count(*) FROM statement_files AS f WHERE received_at < :until "
-        "AND NOT EXISTS (SELECT FROM matched_files AS m WHERE m.file_id = f.id)",
+        f"SELECT count(*) FROM statement_files AS f WHERE received_at < :until AND {_UNSEEN}",
         until=until,
     )
     return int(found.scalar_one())
@@ -110,11 +143,15 @@ async def days_of_lines(tx: Transaction, provider: str | None = None) -> list[Li
         "SELECT provider, occurred_on, brand, true AS new, bool_or(kind <> 'payout') AS moves FROM alike_lines "
         "GROUP BY 1, 2, 3 "
         "UNION ALL SELECT DISTINCT l.provider, l.occurred_on, l.brand, false, true FROM settlement_lines AS l "
-        "WHERE l.id IN (SELECT line_id FROM open_lines) "
-        "AND (CAST(:provider AS text) IS NULL OR l.provider = :provider)",
+        f"WHERE l.id IN ({OPEN_LINES})",
         provider=provider,
     )
     return [LineDay(row.provider, row.occurred_on, row.brand, row.new, row.moves) for row in rows]
+
+
+async def note_open_lines(tx: Transaction, taken: Taken) -> None:
+    """Keep which lines of new files no match explains."""
+    await tx.execute(_OPENED, files=list(taken.files))
 
 
 async def note_open_claims(tx: Transaction, carriers: Sequence[Carrier], *, many: bool) -> None:
@@ -128,12 +165,13 @@ async def note_open_claims(tx: Transaction, carriers: Sequence[Carrier], *, many
     await tx.execute("DROP TABLE missed")
 
 
-async def forget_what_is_matched(tx: Transaction) -> None:
-    """Forget lines and claims that were open and are matched now."""
+async def forget_what_is_matched(tx: Transaction, provider: str | None) -> None:
+    """Forget lines and claims that were open and are matched now: a provider's, or (None) all."""
     for table, column in (("open_lines", "line_id"), ("open_claims", "claim_id")):
         await tx.execute(
-            f"DELETE FROM {table} AS o WHERE EXISTS "
-            f"(SELECT FROM match_legs AS m WHERE m.{column} = o.{column} AND m.stands)"
+            f"DELETE FROM {table} AS o WHERE (CAST(:provider AS text) IS NULL OR provider = :provider) AND EXISTS "
+            f"(SELECT FROM match_legs AS m WHERE m.{column} = o.{column} AND m.stands)",
+            provider=provider,
         )
 
 
@@ -224,7 +262,8 @@ async def take_back(
         id=match_id,
     )
     await tx.execute(
-        "INSERT INTO open_lines SELECT * FROM unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING",
+        "INSERT INTO open_lines (line_id, provider) SELECT id, provider FROM settlement_lines WHERE id = ANY(:ids) "
+        "ON CONFLICT DO NOTHING",
         ids=[each.line_id for each in legs if each.line_id],
     )
 

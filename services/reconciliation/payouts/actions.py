@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kernel.rows import Transaction
-from reconciliation.matching import laid
+from reconciliation.matching import scratch
 from reconciliation.matching import store as matching
 from reconciliation.matching.model import LineDay, Taken
 from reconciliation.payouts import store
@@ -39,8 +39,8 @@ async def refresh(
 async def remake(tx: Transaction, provider: str, terms: dict[str, Terms]) -> Changed:
     """Make the payouts of a provider anew from all its lines that matching has seen."""
     taken = await store.files_of(tx, provider)
-    await laid.sum_up(tx, taken)
-    days = [each for each in await matching.days_of_lines(tx) if each.provider == provider]
+    await scratch.sum_up(tx, taken)
+    days = await matching.days_of_lines(tx, provider)
     by_method = await lay_down_terms(tx, days, terms)
     whole = together(await store.sums_of_lines(tx))
     made = await store.keep(tx, [close(each, terms.get(provider)) for each in whole.values()], terms)
@@ -48,7 +48,7 @@ async def remake(tx: Transaction, provider: str, terms: dict[str, Terms]) -> Cha
     await store.forget_findings(tx, provider)
     await store.judge_fees(tx, taken, run_id=None, by_method=by_method)
     await store.forget_terms(tx)
-    await laid.forget_what_was_laid_down(tx)
+    await scratch.forget_what_was_laid_down(tx)
     return Changed(tuple(made), tuple(gone))
 
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from kernel.money import Yen
 from kernel.rows import Transaction
-from reconciliation.matching.laid import ALIKE, planned
 from reconciliation.matching.model import Taken
+from reconciliation.matching.scratch import ALIKE, planned
 from reconciliation.payouts.model import LineOfPayout, LineTerms, Payout, PayoutKept, Sums, days_of
 from reconciliation.provider_contracts.model import FeeTerm, Terms
 

@@ -93,7 +93,7 @@ async def take(
                 size = read.csv.stat().st_size if read.csv else 0
                 followed.progress.copies(size, await store.backend(tx))
             pieces = Path(scratch) / "pieces"
-            # Its bytes are deflated here while PostgreSQL is busy with its lines.
+            # Its bytes are compressed here while PostgreSQL is busy with its lines.
             packing = asyncio.ensure_future(asyncio.to_thread(store.packed, upload.path, pieces))
             try:
                 new_count, amount = await _keep_lines(tx, file_id, read)

@@ -115,7 +115,7 @@ def packed(source: Path, target: Path) -> list[int]:
 
 
 def _unpacked(piece: bytes) -> bytes:
-    """Return a piece as it came; what came before 2026-11-27 is deflated."""
+    """Return a piece as it came; what older versions kept is deflated."""
     if piece.startswith(zstandard.FRAME_HEADER):
         return zstandard.ZstdDecompressor().decompress(piece, max_output_size=PIECE_BYTES)
     return zlib.decompress(piece)

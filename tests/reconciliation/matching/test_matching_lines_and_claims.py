@@ -16,6 +16,7 @@ from reconciliation.matching import actions, store
 from reconciliation.matching.model import IN_KINDS, ReversalReasonMissing, UnknownMatch
 from reconciliation.provider_contracts.actions import define
 from reconciliation.provider_contracts.model import Closing, Definition, Periods
+from reconciliation.statements import store as statements
 from support import settling
 from support.settling import AT, DAY, Claim, Line, payment
 
@@ -297,6 +298,6 @@ async def test_a_file_is_matched_once_a_run_took_it_alone_or_with_others(books):
         await put_lines(tx, [Side(A, "charge", 510)])
         await put_lines(tx, [Side(B, "charge", 510)])
         files = [row.id for row in await tx.execute("SELECT id FROM statement_files")]
-        assert [await actions.is_matched(tx, each) for each in files] == [False, False]
+        assert [await statements.is_matched(tx, each) for each in files] == [False, False]
         await actions.run(tx, run_id=uuid4(), at=AT)
-        assert [await actions.is_matched(tx, each) for each in files] == [True, True]
+        assert [await statements.is_matched(tx, each) for each in files] == [True, True]

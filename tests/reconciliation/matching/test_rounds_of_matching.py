@@ -1,13 +1,17 @@
 """Files are matched as soon as they are here: of several providers at once, and none waits for another that fails."""
 
 import asyncio
+from collections import Counter
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from reconciliation.matching import rounds, store
+from reconciliation.provider_contracts.actions import define
+from reconciliation.provider_contracts.model import Definition, Named
 from support import made_up, settling
-from support.settling import Claim, Line, payment
+from support.settling import Claim, Deposit, Line, payment
 
 
 @pytest.mark.parametrize(
@@ -18,8 +22,9 @@ from support.settling import Claim, Line, payment
         (["stripe", "paypay", "komoju"], [], ["stripe", "paypay"]),
         (["stripe", "paypay", "komoju"], ["stripe"], ["paypay"]),
         (["paypay", "komoju"], ["stripe", "paypay"], []),
-        (["", "stripe"], [], ["stripe"]),  # A bank's file is matched once the providers' are.
-        ([""], ["stripe"], []),
+        (["stripe", "", "paypay"], [], ["stripe"]),  # Nothing newer is begun before a bank's file,
+        (["stripe", "", "paypay"], ["stripe"], []),  # which waits for what is under way
+        (["", "paypay"], [], [""]),  # and is matched alone.
         ([""], [], [""]),
         (["stripe"], [""], []),
     ],
@@ -28,16 +33,19 @@ def test_whose_files_are_taken_next(waiting, running, taken):
     assert rounds.next_of(waiting, running) == taken
 
 
-def test_what_fails_rests_longer_each_time_until_it_does_not():
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 2.0), (2, 4.0), (3, 8.0), (20, rounds.REST_SECONDS_MAX)])
+def test_what_fails_rests_longer_each_time(failures, seconds):
+    rest = rounds.Rest()
+    for _ in range(failures):
+        rest.begins("stripe", 100.0)
+    assert rest.over(["stripe", "paypay"], 100.0 + seconds - 0.1) == ["paypay"]
+    assert rest.over(["stripe", "paypay"], 100.0 + seconds) == ["stripe", "paypay"]
+
+
+def test_what_succeeds_begins_with_a_short_rest_again():
     rest = rounds.Rest()
     rest.begins("stripe", 0.0)
-    assert rest.over(["stripe", "paypay"], 1.9) == ["paypay"]
-    assert rest.over(["stripe"], 2.0) == ["stripe"]
-    rest.begins("stripe", 10.0)
-    assert (rest.over(["stripe"], 13.9), rest.over(["stripe"], 14.0)) == ([], ["stripe"])
-    for _ in range(20):
-        rest.begins("stripe", 20.0)
-    assert rest.over(["stripe"], 20.0 + rounds.REST_SECONDS_MAX) == ["stripe"]
+    rest.begins("stripe", 0.0)
     rest.ends("stripe")
     rest.begins("stripe", 0.0)
     assert rest.over(["stripe"], 2.0) == ["stripe"]
@@ -48,11 +56,6 @@ async def put(books, *lines, claims=()):
         await settling.put_lines(tx, lines)
         if claims:
             await settling.put_claims(tx, claims)
-
-
-async def waiting(books):
-    async with books.wiring.database.transaction("test") as tx:
-        return await store.waiting(tx)
 
 
 async def until(condition):
@@ -90,10 +93,10 @@ async def test_a_provider_that_cannot_be_matched_keeps_no_other_waiting(books, m
         await settling.put_file(tx)  # a bank's
 
     async def only_stripe_waits():
-        return await waiting(books) == ["stripe"]
+        return await made_up.waiting(books) == ["stripe"]
 
     await kept_matching(books, only_stripe_waits)
-    assert (sorted(tried[:2]), tried[2:]) == (["paypay", "stripe"], [""])
+    assert Counter(tried) == {"stripe": 1, "paypay": 1, "": 1}
 
 
 async def test_of_two_providers_that_tell_of_one_payment_at_once_one_is_matched_and_the_other_is_open(
@@ -113,7 +116,7 @@ async def test_of_two_providers_that_tell_of_one_payment_at_once_one_is_matched_
                 return database.execute(blocked).fetchone() == (2,)
 
             async def nothing_waits():
-                return await waiting(books) == []
+                return await made_up.waiting(books) == []
 
             try:
                 await until(both_wait)
@@ -126,3 +129,101 @@ async def test_of_two_providers_that_tell_of_one_payment_at_once_one_is_matched_
         legs = await tx.execute("SELECT count(*) FROM match_legs WHERE stands")
         assert legs.scalar_one() == 1
     assert [each.kind for each in left] == ["paid_again_at_provider"]
+
+
+async def test_another_worker_that_is_at_a_provider_s_files_is_not_waited_for(books):
+    await put(books, Line(100, attempt=payment(1)))
+    async with books.wiring.database.transaction("other") as tx:
+        assert await store.try_lock(tx, "stripe")
+        assert not await rounds.match_once(books.wiring, "stripe")
+    assert await rounds.match_once(books.wiring, "stripe")
+    assert await made_up.waiting(books) == []
+
+
+async def test_a_run_of_one_provider_goes_on_while_that_of_another_is_under_way(books):
+    await put(books, Line(100, attempt=payment(1)), claims=[Claim(100, attempt=payment(1))])
+    await put(books, Line(200, attempt=payment(2), provider="paypay"))
+    async with books.wiring.database.transaction("other") as tx:
+        assert await store.try_lock(tx, "paypay")
+        assert await rounds.match_once(books.wiring, "stripe")
+        assert not await rounds.match_once(books.wiring, "")
+    assert await made_up.waiting(books) == ["paypay"]
+
+
+async def test_a_file_whose_provider_an_older_version_did_not_note_is_matched(books):
+    async with books.wiring.database.transaction("test") as tx:
+        await settling.put_lines(tx, [Line(100, attempt=payment(1), fee=4), Line(50, provider="paypay")])
+        await settling.put_claims(tx, [Claim(100, attempt=payment(1))])
+    assert await made_up.waiting(books) == [""]
+    assert await rounds.match_once(books.wiring, "")
+    async with books.wiring.database.transaction("test") as tx:
+        assert [each.kind for each in await store.open_items(tx, limit=10)] == ["missing_here"]
+
+
+SENDER = "ｴ-ｼﾞｴﾝｼ-(ｶ"
+
+
+@pytest.fixture
+async def two_merchants(books):
+    """Two contracts whose transfers come under one name, and a transfer of 1,000 yen that our bank told of."""
+    async with books.wiring.database.transaction("test") as tx:
+        for name in ("shop", "parks"):
+            said = Definition(title=name, provider=name, methods=(f"{name}_pay",), pays=Named(), names=(SENDER,))
+            await define(tx, name, since=date(2026, 4, 1), definition=said, by="ana", at=settling.AT)
+        await settling.put_deposits(tx, [Deposit(1_000, payer=SENDER)], until=settling.DAY)
+    await made_up.match(books)
+    return books
+
+
+def paid(provider, amount):
+    return Line(amount, kind="adjustment", provider=provider, payout=provider, arrives_on=settling.DAY)
+
+
+async def matched_deposits(books):
+    async with books.wiring.database.transaction("test") as tx:
+        return (await tx.execute("SELECT count(*) FROM deposit_legs WHERE stands")).scalar_one()
+
+
+async def test_a_transfer_that_two_files_of_one_hour_explain_is_nobody_s_whoever_is_matched_first(two_merchants):
+    books = two_merchants
+    await put(books, paid("shop", 1_000))
+    await put(books, paid("parks", 1_000))
+    books.clock.at = settling.AT
+    for each in ("shop", "parks"):
+        assert await rounds.match_once(books.wiring, each)
+        assert await matched_deposits(books) == 0
+
+
+@pytest.mark.parametrize(("minutes", "deposits"), [(1, 0), (11, 1)])
+async def test_deposits_wait_for_files_that_came_but_not_for_long(two_merchants, minutes, deposits):
+    books = two_merchants
+    await put(books, paid("shop", 1_000))
+    await put(books, paid("parks", 5))
+    books.clock.at = settling.AT + timedelta(minutes=minutes)
+    assert await rounds.match_once(books.wiring, "shop")
+    assert await matched_deposits(books) == deposits
+    assert await rounds.match_once(books.wiring, "parks")
+    assert await matched_deposits(books) == 1
+
+
+async def test_deposits_do_not_wait_for_files_that_cannot_be_matched(two_merchants, monkeypatch):
+    books, match_once = two_merchants, rounds.match_once
+
+    async def failing(wired, provider):
+        if provider == "parks":
+            raise OperationalError("statement", {}, Exception("away"))
+        return await match_once(wired, provider)
+
+    monkeypatch.setattr(rounds, "match_once", failing)
+    monkeypatch.setattr(rounds, "REST_SECONDS_MIN", 0.05)
+    await put(books, paid("shop", 1_000))
+    await put(books, paid("parks", 5))
+    books.clock.at = settling.AT + timedelta(minutes=9)
+    assert await rounds.match_once(books.wiring, "shop")
+
+    async def failed_for_long():
+        books.clock.at += timedelta(minutes=1)
+        return await matched_deposits(books) == 1
+
+    await kept_matching(books, failed_for_long)
+    assert await made_up.waiting(books) == ["parks"]

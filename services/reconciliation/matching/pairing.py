@@ -8,25 +8,24 @@ from typing import Final
 from uuid import UUID
 
 from kernel.rows import Transaction
-from reconciliation.matching.laid import lay, planned
-from reconciliation.matching.model import IN_KINDS, OUT_KINDS, RULE_VERSION, Rule, Taken
+from reconciliation.matching.model import RULE_VERSION, Rule, Taken
+from reconciliation.matching.scratch import lay, planned
+from reconciliation.matching.store import IN, KINDS, OPEN_LINES
 
-_KINDS: Final = ", ".join(f"'{each}'" for each in (*IN_KINDS, *OUT_KINDS))
-_IN: Final = ", ".join(f"'{each}'" for each in IN_KINDS)
 _INSERT: Final = (
     "INSERT INTO match_legs (line_id, claim_id, group_id, rule, rule_version, run_id, difference, days_late) "
 )
 # A provider is late by what is more than its contract tolerates; `late` has one row for each provider and day.
 _LINES: Final = (
-    f"SELECT l.id, l.attempt_id, l.kind, l.gross AS amount, l.occurred_on AS day, l.kind IN ({_IN}) AS came, "
+    f"SELECT l.id, l.attempt_id, l.kind, l.gross AS amount, l.occurred_on AS day, l.kind IN ({IN}) AS came, "
     "coalesce(late.days, 0) AS tolerated FROM settlement_lines AS l "
     "LEFT JOIN {late} ON late.provider = l.provider AND late.day = l.occurred_on "
-    f"WHERE l.attempt_id IS NOT NULL AND l.kind IN ({_KINDS}) "
+    f"WHERE l.attempt_id IS NOT NULL AND l.kind IN ({KINDS}) "
 )
 # What no run has seen, which is in no match, and what is open.
 _LINES_TO_MATCH: Final = (
     f"{_LINES} AND l.file_id = ANY(CAST(:files AS uuid[])) UNION ALL {_LINES} "
-    "AND l.id IN (SELECT line_id FROM open_lines) AND (CAST(:provider AS text) IS NULL OR l.provider = :provider) "
+    f"AND l.id IN ({OPEN_LINES}) "
     "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands)"
 )
 _DAYS: Final = (
@@ -34,7 +33,7 @@ _DAYS: Final = (
     "AS {name} (provider, day, days)"
 )
 _CLAIM: Final = (
-    f"SELECT c.id, c.attempt_id, c.kind, c.amount, c.business_date AS day, c.kind IN ({_IN}) AS came FROM claims AS c "
+    f"SELECT c.id, c.attempt_id, c.kind, c.amount, c.business_date AS day, c.kind IN ({IN}) AS came FROM claims AS c "
 )
 _ALL_CLAIMS: Final = (
     f"{_CLAIM} WHERE c.attempt_id IS NOT NULL "
@@ -113,12 +112,6 @@ _OTHER_AMOUNT: Final = (
     f"{_INSERT} SELECT l.id, c.id, NULL, 'same_payment_other_amount', {RULE_VERSION}, :run_id, l.amount - c.amount, "
     f"{_LATE} FROM l JOIN c USING (attempt_id, came) WHERE l.amount <> c.amount AND {_NOT_FALLEN}"
 )
-# What no rule took, and what does not name a payment of ours at all.
-_OPENED: Final = (
-    "INSERT INTO open_lines SELECT id FROM left_lines UNION ALL SELECT l.id FROM settlement_lines AS l "
-    f"WHERE l.kind IN ({_KINDS}) AND l.attempt_id IS NULL AND l.file_id = ANY(CAST(:files AS uuid[])) "
-    "AND NOT EXISTS (SELECT FROM match_legs AS m WHERE m.line_id = l.id AND m.stands) ON CONFLICT DO NOTHING"
-)
 
 
 async def match(tx: Transaction, run_id: UUID, taken: Taken, days_late: Sequence[tuple[str, date, int]]) -> None:
@@ -187,8 +180,3 @@ async def _leave(tx: Transaction) -> None:
         f"UNION ALL SELECT {_LINE} FROM repeated_lines",
     )
     await lay(tx, "left_claims", _CLAIMS.format(lines="left_lines"))
-
-
-async def note_open_lines(tx: Transaction, taken: Taken) -> None:
-    """Keep which lines of new files no match explains."""
-    await tx.execute(_OPENED, files=list(taken.files))
