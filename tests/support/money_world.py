@@ -55,6 +55,7 @@ KEPT = {"alembic_version", "authorities", "facility_revisions", "ticket_keys"}
 PROVIDER = {"stripe_card": "stripe", "paypay": "paypay", "payeasy_komoju": "komoju"}
 ROUNDS_MAX = 60
 QUIET_SECONDS_MAX = 60.0
+SWEPT_EVERY = 100  # sequences; what was deleted is read again and again until it is swept away
 
 
 class Crash(BaseException):
@@ -124,6 +125,7 @@ class World:
         self.adapters = connect_all(payments_settings, self.clock)
         self.apps["ticketing.test"] = create_ticketing(wiring=self.ticketing)
         self.apps["payments.test"] = create_payments(wiring=self.payments)
+        self.emptied = 0
         self.rows = {
             name: psycopg.connect(url.replace("+psycopg", ""), autocommit=True, row_factory=dict_row)
             for name, url in (("ticketing", self.ticketing_url), ("payments", self.payments_url))
@@ -165,6 +167,10 @@ class World:
 
     def empty(self) -> None:
         """Begin anew: no orders, no charges, a provider that knows nothing, noon."""
+        self.emptied += 1
+        if self.emptied % SWEPT_EVERY == 0:
+            for each in self.rows.values():
+                each.execute("VACUUM")
         self.clock.at = NOON
         self.plan.kind = ""
         for name, tables in self.tables.items():
