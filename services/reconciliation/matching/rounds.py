@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 RUNS = Counter("momiji_matching_runs_total", "Runs of matching over new files", ["outcome"])
 
 LOOK_SECONDS: Final = 0.2
-LOOK_AT_ALL_SECONDS: Final = 30.0
+LOOK_AT_ALL_SECONDS: Final = 5.0
 RECENT: Final = timedelta(days=1)  # Files of before are looked for more seldom.
 AT_ONCE_MAX: Final = 2  # What one run does keeps one core of the database busy.
 REST_SECONDS_MIN: Final = 2.0  # after a run that failed; each time twice as long
