@@ -5,7 +5,7 @@ from pathlib import Path
 from kernel.migrations import run_sql
 
 revision = "2026_11_28_providers"
-down_revision = "2026_11_28_names"
+down_revision = "2026_11_28_owners"
 
 
 def upgrade() -> None:
