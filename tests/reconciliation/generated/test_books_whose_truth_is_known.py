@@ -63,6 +63,8 @@ async def test_everything_wrong_with_orders_and_closed_days_is_found_and_the_jou
     assert all(each.labelled >= 4 for each in after.kinds.values()), f"\n{after}"
     assert corrected.reversals > 0
     assert (await living.verify(season.wiring)).sound
+    booked = {kind for (kind,) in season.database.execute("SELECT DISTINCT kind FROM vouchers")}
+    assert booked == {"assessment", "receipts", "refunds", "reversals", "disputes", "reversal"}
 
 
 async def test_what_is_laid_is_what_the_ledger_makes_of_the_same_facts(season):

@@ -124,7 +124,7 @@ _SUMS: Final = f"""
 WITH twice AS (SELECT DISTINCT order_id FROM entries WHERE kind = 'unallocated'),
 told AS (
     SELECT business_date, facility, method, kind, amount FROM entries
-    WHERE kind IN ('sold', 'captured', 'unallocated', 'reversed')
+    WHERE kind IN ('sold', 'captured', 'unallocated', 'reversed', 'disputed', 'dispute_won', 'dispute_lost')
     UNION ALL
     SELECT e.business_date, e.facility, e.method, CASE WHEN t.order_id IS NULL THEN 'refunded' ELSE 'given_back' END,
         e.amount FROM entries AS e LEFT JOIN twice AS t USING (order_id) WHERE e.kind = 'refunded'
@@ -137,7 +137,10 @@ told AS (
         ('unallocated', 'provider_receivable', 1), ('unallocated', 'over_receipt', -1),
         ('refunded', 'refunds', 1), ('refunded', 'provider_receivable', -1),
         ('given_back', 'over_receipt', 1), ('given_back', 'provider_receivable', -1),
-        ('reversed', 'revenue', 1), ('reversed', 'provider_receivable', -1)) AS b (kind, account, sign) USING (kind)
+        ('reversed', 'revenue', 1), ('reversed', 'provider_receivable', -1),
+        ('disputed', 'disputed', 1), ('disputed', 'provider_receivable', -1),
+        ('dispute_won', 'provider_receivable', 1), ('dispute_won', 'disputed', -1),
+        ('dispute_lost', 'refunds', 1), ('dispute_lost', 'disputed', -1)) AS b (kind, account, sign) USING (kind)
     GROUP BY 1, 2, 3, 4
 ), booked AS (
     SELECT v.business_date, p.facility, p.method, p.account,

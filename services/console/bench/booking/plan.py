@@ -48,7 +48,7 @@ class Plan:
         """How many orders end how; every fault several times, and the rest are visits."""
         few = max(4, self.orders // 4_000)
         some: list[tuple[End, int]] = [(each, few) for each in ORDER_FAULTS]
-        some += [(each, few) for each in GOOD if each in {"turned_back", "taken_back", "paid_twice"}]
-        some += [("cancelled", self.orders * 3 // 100), ("expired", self.orders // 50)]
-        some += [("stayed_away", self.orders // 10)]
+        many: dict[End, int] = {"cancelled": self.orders * 3 // 100, "expired": self.orders // 50}
+        many["stayed_away"] = self.orders // 10
+        some += [(each, many.get(each, few)) for each in GOOD if each != "visited"]
         return (*some, ("visited", self.orders - sum(count for _, count in some)))

@@ -26,7 +26,17 @@ OrderFault = Literal[
     "admitted_though_void",
     "admitted_without_order",
 ]
-Good = Literal["visited", "stayed_away", "turned_back", "cancelled", "expired", "taken_back", "paid_twice"]
+Good = Literal[
+    "visited",
+    "stayed_away",
+    "turned_back",
+    "cancelled",
+    "expired",
+    "taken_back",
+    "paid_twice",
+    "contested_and_lost",
+    "contested_and_won",
+]
 End = OrderFault | Good
 ORDER_FAULTS: Final[tuple[OrderFault, ...]] = (
     *("not_captured", "not_sold", "amounts_differ", "refund_outstanding", "refund_failed", "refunded_too_much"),
@@ -34,6 +44,7 @@ ORDER_FAULTS: Final[tuple[OrderFault, ...]] = (
 )
 GOOD: Final[tuple[Good, ...]] = (
     *("visited", "stayed_away", "turned_back", "cancelled", "expired", "taken_back", "paid_twice"),
+    *("contested_and_lost", "contested_and_won"),
 )
 TAX_PERCENT: Final = 10
 ENTERS: Final = 50  # minutes after the order was placed
@@ -163,6 +174,8 @@ def _go_on(told: Story, order: dict[str, Any], charge: dict[str, Any], ticket: d
             back = {"attempt_id": told.id(), "reversed": order["total"], "reversed_at": told.after(20)}
             told.tell(payments.ChargeReversed(**charge, **back), charge["charge_id"], 20)
             _cancel(told, order, ticket, "payment_reversed")
+        case "contested_and_lost" | "contested_and_won":
+            _contest(told, charge, won=end == "contested_and_won")
         case "not_captured" | "amounts_differ" | "stayed_away":
             pass
         case _:
@@ -276,6 +289,16 @@ def _pay_again(told: Story, charge: dict[str, Any], *, gives_back: bool) -> None
     if gives_back:
         refund_id, kept = told.id(), _kept(charge) | {"attempt_id": attempt_id}
         told.tell(payments.RefundSettled(refund_id=refund_id, **kept, settled_at=told.after(25)), refund_id, 25)
+
+
+def _contest(told: Story, charge: dict[str, Any], *, won: bool) -> None:
+    """Let the payer contest the payment; its provider takes the money at once, and gives it back if we win."""
+    [attempt_id] = [each.fact.attempt_id for each in told.events if isinstance(each.fact, payments.ChargeCaptured)]
+    dispute_id = told.id()
+    kept = {name: charge[name] for name in ("charge_id", "reference", "method", "facility", "amount")}
+    kept |= {"dispute_id": dispute_id, "attempt_id": attempt_id, "reason": "fraudulent"}
+    told.tell(payments.DisputeOpened(**kept, opened_at=told.after(30)), dispute_id, 30)
+    told.tell(payments.DisputeClosed(**kept, won=won, closed_at=told.after(45)), dispute_id, 45)
 
 
 def _kept(charge: dict[str, Any]) -> dict[str, Any]:
