@@ -15,6 +15,7 @@ from reconciliation.days.wording import METHODS
 BAR_UNITS = 1000
 SUNDAY = 6
 MONTHS = 12
+COLOURS = 6  # .m0 to .m5 of ledger.css; the last is of every method that has none of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def methods_of(rows: Sequence[DayRow]) -> list[str]:
 def colour_of(method: str) -> int:
     """Return a method's place among the colours: the same on every day."""
     known = list(METHODS)
-    return known.index(method) if method in known else len(known)
+    return min(known.index(method) if method in known else len(known), COLOURS - 1)
 
 
 def bars_of(rows: Sequence[DayRow]) -> list[Bar]:

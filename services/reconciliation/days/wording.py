@@ -13,6 +13,7 @@ METHODS = {
     "payeasy_komoju": "Pay-easy",
     "none": "Free",
     "": "Not known",
+    "stripe_paypay": "PayPay by Stripe",
 }
 
 FACTS = {

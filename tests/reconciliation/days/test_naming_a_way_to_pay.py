@@ -3,11 +3,14 @@
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from kernel.access import Role
-from reconciliation.days.wording import method_name
+from reconciliation import days
+from reconciliation.days.display import colour_of
+from reconciliation.days.wording import METHODS, method_name
 from reconciliation.settings import MethodTitle, ReconciliationSettings
 from support.ledger_data import order_story
 
@@ -22,11 +25,18 @@ VILLAGE = MethodTitle(name="payeasy_village", title_ja="村のペイジー", tit
         ("payeasy_village", "ja", "村のペイジー"),
         ("payeasy_village", "en", "Village Pay-easy"),
         ("payeasy_komoju", "en", "[Pay-easy]"),
+        ("stripe_paypay", "en", "[PayPay by Stripe]"),
         ("payeasy_town", "en", "payeasy_town"),
     ],
 )
 def test_a_title_is_before_a_word_of_ours_and_a_code_is_last(method, tag, name):
     assert method_name(method, [VILLAGE], tag, lambda message: f"[{message}]") == name
+
+
+def test_every_way_to_pay_has_a_colour_that_the_pages_know():
+    styles = (Path(days.__file__).parent / "islands" / "ledger.css").read_text()
+    for method in (*METHODS, "payeasy_village"):
+        assert f".m{colour_of(method)} {{" in styles
 
 
 def test_ticketing_s_own_setting_is_understood():

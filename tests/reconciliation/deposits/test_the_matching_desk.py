@@ -81,6 +81,12 @@ async def test_a_suggestion_is_dismissed_for_a_reason_only(get, post):
     assert suggestions(page) == [second]
 
 
+async def test_why_a_suggestion_is_wrong_is_not_asked_as_why_a_day_is_opened_again(get):
+    page = (await get(language="ja")).text
+    assert ">理由</label>" in page
+    assert "解除の理由" not in page
+
+
 async def test_what_somebody_else_decided_already_is_said(get, post):
     first, second = suggestions(await get())
     await post(f"/matching/suggestions/{first}/accept")
@@ -96,7 +102,8 @@ async def test_matching_by_hand_shows_the_difference_first_and_can_be_taken_back
     shown = await post("/matching/by-hand", line=small, payout=payout, reason="", wish="sum")
     assert 'data-sum="difference">-¥923<' in shown.text
     assert len(re.findall(r'type="checkbox"[^>]* checked', shown.text)) == 2
-    assert "Write down why" in (await post("/matching/by-hand", line=small, payout=payout, wish="match")).text
+    refused = await post("/matching/by-hand", line=small, payout=payout, wish="match")
+    assert re.search(r"Write down why[^<]* <a href=.#hand.>", refused.text)
     page = await post("/matching/by-hand", line=small, payout=payout, reason="part of it", wish="match")
     assert "Matched by hand." in page.text
     assert "difference -¥923" in page.text

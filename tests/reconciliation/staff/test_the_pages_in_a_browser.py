@@ -54,6 +54,21 @@ def test_every_page_of_the_books_can_be_read_on_a_phone_and_at_a_desk(books):
     assert seen == []
 
 
+def test_a_reason_that_is_ended_by_enter_matches_and_does_not_search(books):
+    port = free_port()
+    with served(create_app(wiring=books.wiring), port), sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = chromium.new_page(locale="en", extra_http_headers=books.token(Role.ACCOUNTING))
+        page.goto(f"http://127.0.0.1:{port}/matching?name=nobody")
+        page.fill("#reason", "The fee is kept from it.")
+        with page.expect_navigation():
+            page.press("#reason", "Enter")
+        said, reason = page.inner_text("[role=alert]"), page.input_value("#reason")
+        chromium.close()
+    assert "Choose" in said
+    assert reason == "The fee is kept from it."
+
+
 def faults(page, site, path):
     """Yield what is wrong with a page, and with the first page of one thing that it leads to."""
     answer = page.goto(site + path)

@@ -40,3 +40,10 @@ hand?.addEventListener("change", () => {
   for (const each of hand.querySelectorAll<HTMLElement>("[data-sum]")) each.textContent = yen(shown[each.dataset["sum"] ?? ""] ?? 0);
   hand.querySelector(".sums")?.removeAttribute("hidden");
 });
+
+// A browser takes the first button of a form for the Enter key, which is the search; whoever wrote a reason means to match.
+hand?.querySelector("#reason")?.addEventListener("keydown", (event) => {
+  if (!(event instanceof KeyboardEvent) || event.key !== "Enter" || event.isComposing) return;
+  event.preventDefault();
+  hand.querySelector<HTMLButtonElement>("button[value=match]")?.click();
+});
