@@ -111,7 +111,7 @@ async def test_columns_are_guessed_from_the_example_and_what_they_make_is_shown(
     }
     assert (fields["parse.occurred_on"], fields["parse.arrives_on"]) == ("moment_japan", "day")
     assert (fields.get("optional.fee"), fields["row"]) == ("1", "2")
-    assert "Row 5, “区分”: found “”, expected a kind of booking that the mapping knows." in page.text
+    assert "Row 5, “区分”: found “(empty)”, expected a kind of booking that the mapping knows." in page.text
 
 
 def test_columns_are_guessed_as_a_shop_s_statement_calls_them():

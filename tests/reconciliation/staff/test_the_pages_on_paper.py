@@ -52,10 +52,12 @@ def test_every_page_can_be_put_on_paper(books):
 
 def faults(page, address):
     """Yield what is wrong with a page on paper."""
-    page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="dark")
     page.goto(address)
     yield from (("to press", each) for each in page.evaluate(PRESSED))
     yield from (("cut off", each) for each in page.evaluate(CUT_OFF))
+    if page.evaluate("getComputedStyle(document.body).color") != "rgb(26, 26, 28)":
+        yield "is not black on white"
     if page.evaluate(REPEATED):  # below each sheet it would be taken for that sheet's own
         yield "the total stands below every sheet"
     sheets = [normalize("NFKC", each.extract_text()) for each in pypdf.PdfReader(io.BytesIO(page.pdf())).pages]
@@ -70,3 +72,9 @@ def test_no_page_says_its_style_inline_for_our_own_policy_forbids_it():
     templates = [*SERVICES.rglob("templates/*.html")]
     assert len(templates) > 40
     assert [each.name for each in templates if re.search(r"<[^>]*\sstyle=", each.read_text())] == []
+
+
+def test_no_style_darkens_paper():
+    styles = [each for each in SERVICES.rglob("*.css") if not {"built", "node_modules"} & {*each.parts}]
+    assert len(styles) > 10
+    assert [each.name for each in styles if "@media (prefers-color-scheme" in each.read_text()] == []
