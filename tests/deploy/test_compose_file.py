@@ -53,11 +53,6 @@ def base_images(text):
     return set(re.findall(r"^FROM (\S+)", text, flags=re.MULTILINE))
 
 
-def test_postgresql_has_the_shared_memory_that_two_processes_join_a_year_of_lines_in():
-    """Docker gives a container 64 MB; a join of a million claims takes more, and fails where there is no more."""
-    assert SERVICES["postgres"]["shm_size"] == "1gb"
-
-
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_a_container_of_ours_can_change_nothing_and_gain_nothing(name):
     service = SERVICES[name]

@@ -12,24 +12,14 @@ from reconciliation.matching.model import Taken
 ROWS_LAID_MAX: Final = 1_000  # It takes a table that it never looked at for one of about so many rows.
 ALIKE: Final = "provider, occurred_on, brand, payout, kind, gross, fee, tax"  # What counts of a line, but for its ids.
 # A great deal is joined as wholes, whatever PostgreSQL knows of rows that have just come: nothing is looked up for each
-# of them. And by two processes: it thinks too little of them to do so by itself.
-_WHOLES: Final = {
-    "enable_nestloop": "off",
-    "enable_mergejoin": "off",
-    "max_parallel_workers_per_gather": "1",
-    "min_parallel_table_scan_size": "0",
-    "parallel_setup_cost": "0",
-    "parallel_tuple_cost": "0",
-}
+# of them. By one process: another core has the run of another provider, or a file that is taken.
+_WHOLES: Final = {"enable_nestloop": "off", "enable_mergejoin": "off", "max_parallel_workers_per_gather": "0"}
 _AS_SET: Final = "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in _WHOLES)
 
 
 @asynccontextmanager
 async def planned(tx: Transaction, *, many: bool) -> AsyncIterator[None]:
-    """Let statements be planned for a great deal, if they are about that.
-
-    Where they read a table that was laid down, one process does it all: nobody else knows that table.
-    """
+    """Let statements be planned for a great deal, if they are about that; after a fault only a rollback ends it."""
     if not many:
         yield
         return
