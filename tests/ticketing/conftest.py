@@ -1,15 +1,12 @@
 """A shop for each test, with the clock at noon of a Wednesday in Japan."""
 
-import asyncio
-import socket
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import httpx
 import pytest
-import uvicorn
 
 from kernel.migrations import migrate
+from support import behind_a_port
 from support.selling import close_shop, open_shop
 from ticketing.app import create_app
 
@@ -49,22 +46,7 @@ async def web(shop):
 @pytest.fixture
 async def served(shop):
     """The shop behind a real port: its address, and a way to end it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = uvicorn.Config(
-        create_app(wiring=shop.wiring), port=port, log_level="warning", timeout_graceful_shutdown=1, lifespan="off"
-    )
-    server = uvicorn.Server(config)
     await shop.wiring.watch.start()
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.02)
-
-    async def stop():
-        server.should_exit = True
-        await running
-
-    yield SimpleNamespace(url=f"http://127.0.0.1:{port}", stop=stop)
-    await stop()
+    async with behind_a_port.served(create_app(wiring=shop.wiring)) as at_a_port:
+        yield at_a_port
     await shop.wiring.watch.stop()

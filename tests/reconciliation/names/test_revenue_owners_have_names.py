@@ -5,14 +5,11 @@ import csv
 import io
 import random
 import re
-import socket
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
-import uvicorn
 
 from kernel.access import Role
 from kernel.migrations import migrate
@@ -20,6 +17,7 @@ from reconciliation.days.names import FacilityNames
 from reconciliation.journal import rounds
 from reconciliation.reports.names import told_apart
 from reconciliation.reports.offer_names import OfferNames
+from support.behind_a_port import served
 from support.ledger_data import order_story
 from support.selling import close_shop, open_shop
 from ticketing.app import create_app
@@ -43,22 +41,8 @@ async def ticketing(fresh_database, tmp_path):
     folder = tmp_path / "shop"
     folder.mkdir()
     shop = await open_shop(url, folder, at=NOON, pool_size_max=3)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(wiring=shop.wiring), port=port, log_level="warning", lifespan="off")
-    )
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.02)
-
-    async def stop():
-        server.should_exit = True
-        await running
-
-    yield SimpleNamespace(url=f"http://127.0.0.1:{port}", stop=stop)
-    await stop()
+    async with served(create_app(wiring=shop.wiring)) as at_a_port:
+        yield at_a_port
     await close_shop(shop)
 
 

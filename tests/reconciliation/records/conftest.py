@@ -1,23 +1,3 @@
-"""The example books, one database for each file of tests: what one test adds, the next one sees."""
+"""The example books stand for the empty ones here."""
 
-import pytest
-
-from support import example_books
-
-
-@pytest.fixture(scope="module")
-def example_database(postgres, books_template):
-    with example_books.database(postgres, books_template) as url:
-        yield url
-
-
-@pytest.fixture
-async def books(example_database, tmp_path):
-    opened = example_books.opened(example_database, tmp_path)
-    yield opened
-    await opened.wiring.database.close()
-
-
-@pytest.fixture
-def example(books):
-    return books
+from support.example_fixtures import books, example, example_database  # noqa: F401 - fixtures of this folder

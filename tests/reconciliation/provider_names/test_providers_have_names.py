@@ -14,19 +14,6 @@ DAYS = f"from={example_books.FIRST}&to={example_books.LAST}"
 CODES = re.compile(r"\b(?:stripe|paypay|komoju)\b")
 
 
-@pytest.fixture(scope="module")
-def example_database(postgres, books_template):
-    with example_books.database(postgres, books_template) as url:
-        yield url
-
-
-@pytest.fixture
-async def books(example_database, tmp_path):
-    opened = example_books.opened(example_database, tmp_path)
-    yield opened
-    await opened.wiring.database.close()
-
-
 @pytest.fixture
 def ask(books, web):
     async def get(address, language="ja"):
