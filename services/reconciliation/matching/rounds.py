@@ -25,6 +25,7 @@ RUNS = Counter("momiji_matching_runs_total", "Runs of matching over new files", 
 
 LOOK_SECONDS: Final = 0.2
 LOOK_AT_ALL_SECONDS: Final = 5.0
+AWAY_SECONDS: Final = 5.0  # between looks while the database does not answer
 RECENT: Final = timedelta(days=1)  # Files of before are looked for more seldom.
 AT_ONCE_MAX: Final = 2  # What one run does keeps one core of the database busy.
 REST_SECONDS_MIN: Final = 2.0  # after a run that failed; each time twice as long
@@ -77,10 +78,11 @@ async def keep_matching(wired: Wiring, stop: asyncio.Event) -> None:
                     rest.ends(provider)
                 else:
                     rest.begins(provider, now)
-            for provider in next_of(rest.over(await _waiting(wired, everything=everything), now), running.keys()):
+            waiting = await _waiting(wired, everything=everything)
+            for provider in next_of(rest.over(waiting or (), now), running.keys()):
                 running[provider] = asyncio.create_task(_tried(wired, provider))
             try:
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(stop.wait(), AWAY_SECONDS if waiting is None else LOOK_SECONDS)
             except TimeoutError:
                 continue
     finally:
@@ -89,7 +91,8 @@ async def keep_matching(wired: Wiring, stop: asyncio.Event) -> None:
         await asyncio.gather(*running.values(), return_exceptions=True)
 
 
-async def _waiting(wired: Wiring, *, everything: bool) -> list[str]:
+async def _waiting(wired: Wiring, *, everything: bool) -> list[str] | None:
+    """Return whose files wait; None for a fault, which is said in the log."""
     since = None if everything else wired.clock.now() - RECENT
     try:
         async with wired.database.at_once("matching") as tx:
@@ -98,7 +101,7 @@ async def _waiting(wired: Wiring, *, everything: bool) -> list[str]:
         log.warning("matching waits", extra={"problem": str(problem)[:300]})
     except Exception:
         log.exception("matching waits after an unexpected fault")
-    return []
+    return None
 
 
 async def _tried(wired: Wiring, provider: str) -> bool:

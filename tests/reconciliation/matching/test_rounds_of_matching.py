@@ -99,6 +99,24 @@ async def test_a_provider_that_cannot_be_matched_keeps_no_other_waiting(books, m
     assert Counter(tried) == {"stripe": 1, "paypay": 1, "": 1}
 
 
+async def test_a_database_that_is_away_is_not_asked_at_every_look(books, monkeypatch):
+    asked = []
+
+    async def away(_tx, *, since):
+        asked.append(since)
+        raise OperationalError("statement", {}, Exception("away"))
+
+    monkeypatch.setattr(store, "waiting", away)
+    monkeypatch.setattr(rounds, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(rounds, "AWAY_SECONDS", 1_000)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(rounds.keep_matching(books.wiring, stop))
+        await asyncio.sleep(0.3)  # hundreds of looks, were each of them to ask
+        stop.set()
+    assert len(asked) == 1
+
+
 async def test_of_two_providers_that_tell_of_one_payment_at_once_one_is_matched_and_the_other_is_open(
     books, monkeypatch
 ):
